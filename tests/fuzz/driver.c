@@ -94,5 +94,6 @@ int main(int argc, char **argv)
 		total += count;
 	}
 	printf("%d files\n", total);
-	return total > 0 ? 0 : 1;	/* an empty corpus is a test that cannot fail */
+	/* An empty corpus is a test that cannot fail. */
+	return total > 0 ? 0 : 1;
 }
