@@ -1,0 +1,65 @@
+"""Fixtures of the lab: a LAN that is always removed, and the rule that nothing is left of it."""
+
+import os
+import shutil
+import sys
+
+import pytest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+import guard as guard_module  # noqa: E402
+import netns  # noqa: E402
+from lan import Lan  # noqa: E402
+
+
+def pytest_collection_modifyitems(config, items):
+    if os.geteuid() != 0:
+        for item in items:
+            item.add_marker(pytest.mark.skip(reason="network namespaces need root"))
+    if not os.path.exists(os.path.join(guard_module.BUILD, "roused")):
+        for item in items:
+            if "needs_guard" in item.keywords:
+                item.add_marker(pytest.mark.xfail(reason="roused is not built", run=False))
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "needs_guard: needs the built roused")
+
+
+@pytest.fixture
+def make_lan(request):
+    """A factory of LANs: make_lan(snooping=True). All are closed at the end, which also checks the guard's host."""
+    made = []
+
+    def make(**options):
+        lan = Lan(**options)
+        made.append(lan)
+        return lan
+    yield make
+    problems = []
+    for lan in made:
+        logs = [guard.log() for guard in lan.guards]
+        try:
+            lan.close()
+        except Exception as error:
+            problems.append(error)
+        for log in logs:
+            print("---- roused ----\n" + log)
+    assert not netns.left_over(), "namespaces are left"
+    if problems:
+        raise problems[0]
+
+
+@pytest.fixture
+def lan(make_lan):
+    return make_lan()
+
+
+@pytest.fixture
+def tmp_public(tmp_path_factory):
+    """A folder that the daemon's user can enter."""
+    path = tmp_path_factory.mktemp("public")
+    os.chmod(path, 0o755)
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
