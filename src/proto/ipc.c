@@ -6,7 +6,7 @@
 #define HEAD offsetof(struct ipc_message, settings)
 #define BODY(member) (sizeof(((struct ipc_message *)0)->member))
 
-/* The payload of each kind; SEND carries less. */
+/* The payload of each kind. */
 static const struct form {
 	const char *name;
 	size_t body;
@@ -123,27 +123,21 @@ static const struct form forms[IPC_KINDS] = {
 	[IPC_LOG] = { "log", BODY(page), page_sane },
 };
 
-static size_t length_of(const struct ipc_message *m)
-{
-	if (m->kind == IPC_SEND)
-		return offsetof(struct ipc_message, send.bytes) + m->send.length;
-	return HEAD + forms[m->kind].body;
-}
-
 size_t ipc_length(const struct ipc_message *m)
 {
 	assert(m->kind < IPC_KINDS && forms[m->kind].name);
-	return length_of(m);
+	return HEAD + forms[m->kind].body;
 }
 
 bool ipc_check(const struct ipc_message *m, size_t n)
 {
 	if (n < HEAD || m->kind >= IPC_KINDS || !forms[m->kind].name)
 		return false;
-	/* The length of a SEND is itself a field: it must be there before it is read. */
-	if (m->kind == IPC_SEND && (n < offsetof(struct ipc_message, send.bytes) || !send_sane(m)))
+	size_t length = ipc_length(m);
+
+	if (n < length || (forms[m->kind].sane && !forms[m->kind].sane(m)))
 		return false;
-	return n == length_of(m) && (!forms[m->kind].sane || forms[m->kind].sane(m));
+	return n - length == (m->kind == IPC_SEND ? m->send.length : 0);
 }
 
 const char *ipc_kind_name(enum ipc_kind k)

@@ -114,7 +114,7 @@ struct ipc_send {
 	uint32_t machine;
 	uint32_t length;
 	uint8_t vnet[IPC_VNET_HEADER]; /* struct virtio_net_hdr: zero, or as received with a large packet */
-	uint8_t bytes[IPC_PACKET_MAX]; /* the IP packet; only `length` of them travel */
+	/* The IP packet, `length` bytes, follows the message. */
 };
 
 struct ipc_machine {
@@ -185,8 +185,17 @@ struct ipc_message {
 	};
 };
 
-/* Bytes to send of this message. */
+/* Bytes of this message, without the packet that follows a SEND. */
 size_t ipc_length(const struct ipc_message *m);
+/* The packet that follows a SEND. */
+static inline const uint8_t *ipc_packet(const struct ipc_message *m)
+{
+	return (const uint8_t *)m + ipc_length(m);
+}
+
+/* Room for any message and what follows it. */
+#define IPC_BYTES_MAX (sizeof(struct ipc_message) + IPC_PACKET_MAX)
+
 /* True when n received bytes are a message of one of these kinds, whole and with every field in range. */
 bool ipc_check(const struct ipc_message *m, size_t n);
 const char *ipc_kind_name(enum ipc_kind k);
