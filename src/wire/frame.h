@@ -39,7 +39,7 @@ struct frame_nd {
 	struct addr target;
 	bool has_link; /* source (NS) or target (NA) link-layer address option */
 	struct mac link;
-	bool has_nonce; /* enhanced DAD, RFC 7527 */
+	bool has_nonce; /* enhanced DAD, RFC 7527; read, never sent */
 	bool router, solicited, override; /* NA flags */
 };
 
@@ -52,8 +52,11 @@ struct frame {
 	struct frame_nd nd;
 	/* IP, when the frame carries it */
 	struct addr ip_src, ip_dst;
+	uint8_t hop_limit; /* or time to live */
 	uint8_t protocol; /* of the upper layer, after extension headers */
 	bool more_fragments; /* first fragment of several */
+	bool fragment_header; /* IPv6: one was there, though it may say "whole" (RFC 6946) */
+	bool routed; /* IPv6: a routing header has segments left, ip_dst is not the last stop */
 	uint32_t l3_at, l3_length; /* the IP packet within the bytes, without Ethernet padding */
 	uint32_t l4_at, l4_length; /* the upper-layer segment; 0 when none */
 	/* TCP and UDP */
