@@ -1,0 +1,79 @@
+/*
+ * store: what survives a restart: the machines, their past, the last events; a journal in the state directory.
+ *
+ * Owns: the journal (`journal`, `lock`, and `journal.bad` when one could not be read), and the ids of machines and
+ * events, which are never used again. What it was told survives kill -9 at once, and a power cut after the store_sync() that
+ * follows. Refuses to know what machines do, and who may change them.
+ */
+#ifndef ROUSE_GUARD_STORE_H
+#define ROUSE_GUARD_STORE_H
+
+#include "base/event.h"
+#include "base/spec.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define STORE_EVENTS 1000 /* remembered */
+
+struct store;
+
+/* Gets one line for the log whenever something about the journal has to be known by a person. */
+struct store_ear {
+	void (*say)(void *who, const char *line);
+	void *who;
+};
+
+/*
+ * Opens, locks and reads the journal in `folder`, which is made when it is missing (its parents are not). -EBUSY: another
+ * guard uses it; -ENOMEM. Whatever else is wrong with the journal is said, and the store works from memory: see
+ * store_put_machine().
+ */
+int store_open(const char *folder, struct store_ear ear, struct store **ret_store) __attribute__((warn_unused_result));
+/* Syncs. NULL is fine. */
+void store_close(struct store *s);
+
+/*
+ * Guards a machine from now on: id 0 for a new one. 0 and its id; -ENOENT: no such id; -EEXIST: another has its name or MAC; the
+ * error of the write otherwise (-ENOSPC, -EROFS …): then nothing changed, unless it is a machine of the file (SPEC_FILE),
+ * which is in the configuration anyway and is never refused for that.
+ */
+int store_put_machine(struct store *s, uint32_t id, const struct spec *spec, uint32_t *ret_id)
+	__attribute__((warn_unused_result));
+/* Forgets it and its past. 0, -ENOENT, or the error of the write (nothing changed then). */
+int store_forget(struct store *s, uint32_t id) __attribute__((warn_unused_result));
+/* Never fail towards the caller: what cannot be written now is written by a later store_sync(). */
+void store_put_past(struct store *s, uint32_t id, const struct machine_past *past);
+/* Gives the event its id. */
+void store_put_event(struct store *s, struct event *e);
+
+/* True when store_sync() has something to do: call it within a second, and again as long as this is true. */
+bool store_dirty(const struct store *s);
+/* Makes everything survive a power cut, compacts the journal when that is due. Blocks for the disk. */
+void store_sync(struct store *s);
+
+struct store_machine {
+	uint32_t id;
+	bool has_past;
+	struct machine_past past;
+	struct spec spec;
+};
+
+size_t store_machines(const struct store *s); /* how many */
+/* The machine with the smallest id above `after` (0 to start); false: there is none. */
+bool store_next(const struct store *s, uint32_t after, struct store_machine *ret_machine);
+/* 0, or -ENOENT. */
+int store_machine(const struct store *s, uint32_t id, struct store_machine *ret_machine);
+/* The id of the machine, or 0. */
+uint32_t store_by_mac(const struct store *s, const struct mac *mac);
+uint32_t store_by_name(const struct store *s, const char *name);
+
+/*
+ * Up to `most` events of one machine (by its name then, NULL or "": all), oldest first: those after the id `after`, or,
+ * backwards, the last `most` of those before it (0: the end). Returns how many; `more`: there are further ones that way.
+ */
+size_t store_events(const struct store *s, uint64_t after, bool backwards, const char *name, size_t most,
+		    struct event *ret_events, bool *ret_more);
+
+#endif

@@ -1,0 +1,55 @@
+/*
+ * record: one line of the state journal: "crc32hex verb key=value …\n", values percent-escaped.
+ *
+ * Owns: the text form of what survives a restart, and its checksum. Pure: it neither opens files nor knows what is in
+ * the others lines. Names are used instead of numbers, so that a version understands what another one wrote: verbs and keys it
+ * does not know are skipped.
+ */
+#ifndef ROUSE_PROTO_RECORD_H
+#define ROUSE_PROTO_RECORD_H
+
+#include "base/event.h"
+#include "base/spec.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define RECORD_HEADER "rouse-journal 1\n" /* the first line of the file */
+#define RECORD_MAX 16384 /* bytes of the longest line, with its newline and a NUL */
+
+enum record_kind {
+	RECORD_MACHINE, /* id, spec: it is guarded from now on, or described anew */
+	RECORD_GONE, /* id: it is no longer guarded */
+	RECORD_PAST, /* id, past */
+	RECORD_EVENT, /* event */
+	RECORD_IDS, /* next_machine, next_event: none below them is given out again */
+	RECORD_KINDS
+};
+
+struct record {
+	enum record_kind kind;
+	uint32_t id;
+	union {
+		struct spec spec;
+		struct machine_past past;
+		struct event event;
+		struct {
+			uint32_t next_machine;
+			uint64_t next_event;
+		};
+	};
+};
+
+/* A whole line with newline and NUL; returns its length without the NUL. The values are sane. */
+size_t record_machine(uint32_t id, const struct spec *s, char to[static RECORD_MAX]);
+size_t record_gone(uint32_t id, char to[static RECORD_MAX]);
+size_t record_past(uint32_t id, const struct machine_past *p, char to[static RECORD_MAX]);
+size_t record_event(const struct event *e, char to[static RECORD_MAX]);
+size_t record_ids(uint32_t next_machine, uint64_t next_event, char to[static RECORD_MAX]);
+
+#define RECORD_STRANGE 1 /* whole, but a verb or a kind of event that only a newer version knows */
+
+/* Reads a line of n bytes without its newline. 0, RECORD_STRANGE, or -EBADMSG: damaged, or not what was written. */
+int record_decode(const char *line, size_t n, struct record *ret_record) __attribute__((warn_unused_result));
+
+#endif
