@@ -60,5 +60,6 @@ build() {
 	if [ ! -f "$folder/build.ninja" ]; then
 		meson setup "$folder" "$@" >/dev/null || return 1
 	fi
-	ninja -C "$folder" --quiet "${targets[@]}"
+	# ninja says "no work to do" even when told to be quiet.
+	ninja -C "$folder" --quiet "${targets[@]}" | { grep -v 'no work to do' || true; }
 }

@@ -106,7 +106,7 @@ def test_install_into_destdir_and_uninstall(tmp_path):
     service = (prefix / "lib/systemd/system/roused.service").read_text()
     assert "ExecStart=/usr/local/sbin/roused" in service
     subprocess.run(["./run", "uninstall"], cwd=ROOT, env=env, check=True, timeout=60)
-    assert [p for p in prefix.rglob("*") if p.is_file()] == []
+    assert list(tmp_path.glob("usr/local/**/*rouse*")) == []
     assert (tmp_path / "etc/rouse/roused.conf").is_file()
     subprocess.run(["./run", "uninstall", "--purge"], cwd=ROOT, env=env, check=True, timeout=60)
     assert not (tmp_path / "etc/rouse").exists()
