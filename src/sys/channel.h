@@ -8,7 +8,6 @@
 #ifndef ROUSE_SYS_CHANNEL_H
 #define ROUSE_SYS_CHANNEL_H
 
-#include "base/list.h"
 #include "sys/loop.h"
 
 #include <stdbool.h>
@@ -25,20 +24,18 @@ struct channel_message {
 	size_t fds_n;
 };
 
-struct channel {
-	int fd; /* -1: closed */
-	void *context;
+struct channel_handler {
 	void (*message)(void *context, struct channel_message *m);
-	/* 0: the peer closed its end. Otherwise a negative errno; -EMSGSIZE: more bytes or
-	 * descriptors than a message may have. Called once; then no more messages come. */
+	/*
+	 * 0: the peer closed its end. Otherwise a negative errno; -EMSGSIZE: more bytes or
+	 * descriptors than a message may have. Called once, from the loop; then nothing more comes
+	 * or goes.
+	 */
 	void (*closed)(void *context, int why);
-	struct loop_watch watch;
-	struct list waiting;
-	size_t waiting_bytes;
-	size_t waiting_max;
-	void *buffer;
-	size_t message_max;
+	void *context;
 };
+
+struct channel;
 
 /* A connected pair, non-blocking, close-on-exec. */
 int channel_pair(int ret_fds[static 2]);
@@ -46,18 +43,17 @@ int channel_pair(int ret_fds[static 2]);
 /*
  * Takes fd over (also when it fails: then it is closed). `message_max`: the longest message in
  * either direction, in bytes; `waiting_max`: bytes of messages that may wait for a slow peer.
- * Both callbacks may call channel_done().
  */
-int channel_init(struct channel *c, struct loop *l, int fd, size_t message_max, size_t waiting_max,
-		 void (*message)(void *context, struct channel_message *m),
-		 void (*closed)(void *context, int why), void *context);
-/* Closes; messages that wait are lost. Harmless on a zeroed or finished channel. */
-void channel_done(struct channel *c);
+int channel_new(struct loop *l, int fd, size_t message_max, size_t waiting_max,
+		const struct channel_handler *handler, struct channel **ret_channel);
+/* Closes; messages that wait are lost. Allowed in the channel's own callbacks. NULL is fine. */
+void channel_free(struct channel *c);
 
 /*
  * Sends n bytes (1 .. message_max) and duplicates of fds. 0: sent, or waiting in order. -ENOBUFS:
- * too much waits already, nothing was kept; -EPIPE: closed (the closed callback follows or was
- * called).
+ * too much waits already, nothing was kept; -EPIPE: closed (the closed callback follows, or was
+ * called); -EINVAL for a wrong length. Sending descriptors is the monitor's alone: the sandbox of
+ * the other roles does not let them duplicate any.
  */
 int channel_send(struct channel *c, const void *bytes, size_t n, const int *fds, size_t fds_n);
 /* Both parts as one message, without copying them together. */
@@ -65,7 +61,7 @@ int channel_send_parts(struct channel *c, const void *head, size_t head_n, const
 		       size_t body_n);
 /* Messages wait for a slow peer. */
 bool channel_waiting(const struct channel *c);
-/* Sends what waits, at most for wait_us: for a last word before the end. 0, -ETIMEDOUT, -EPIPE. */
+/* Sends what waits, at most for wait_us: a last word before the end. 0, -ETIMEDOUT, -EPIPE. */
 int channel_drain(struct channel *c, uint64_t wait_us);
 
 #endif

@@ -61,7 +61,8 @@ enum packet_way {
 
 /* One received frame. Pointers live until the next packet_batch_receive() of its batch. */
 struct packet_frame {
-	const uint8_t *bytes; /* from the destination MAC on, without VLAN tag and FCS */
+	uint8_t *bytes; /* from the destination MAC on, without VLAN tag and FCS; the caller may
+			   change them */
 	size_t length; /* bytes that are there */
 	size_t original; /* bytes the frame had; more than `length` when truncated */
 	bool truncated;

@@ -1,12 +1,12 @@
 /*
- * file: the few things rouse does with files, each complete with its error handling: append
+ * files: the few things rouse does with files, each complete with its error handling: append
  * durably, replace atomically, read whole and bounded, lock.
  *
  * Names are relative to a directory descriptor (file_directory_open, or AT_FDCWD). Refuses to know
  * what is in them. A full disk is -ENOSPC (or -EDQUOT) and leaves what was there before valid.
  */
-#ifndef ROUSE_SYS_FILE_H
-#define ROUSE_SYS_FILE_H
+#ifndef ROUSE_SYS_FILES_H
+#define ROUSE_SYS_FILES_H
 
 #include <stdbool.h>
 #include <stddef.h>
