@@ -69,10 +69,11 @@ def neighbours(ns):
 class Guard:
     """Options: guard={key: value}, wake={…} (of the configuration), extra (text of the file), observe and the like go into
     guard=; rules ({name: "tcp/22"}), machine_keys ({name: {key: value}}), addresses ({name: [..]}), argv (instead of -c
-    FILE), env, state_dir (a mount point for the full-disk test), fast (short watch so that silence is noticed soon)."""
+    FILE), env, state_dir (a mount point for the full-disk test), fast (short watch so that silence is noticed soon), wrap
+    (words before the program: a shell that mounts something first)."""
 
     def __init__(self, lan, host, machines=(), guard=None, wake=None, extra="", rules=None, machine_keys=None, addresses=None,
-                 argv=None, env=None, state_dir=None, fast=True, configure=True):
+                 argv=None, env=None, state_dir=None, fast=True, configure=True, wrap=()):
         self.lan, self.host, self.machines = lan, host, list(machines)
         self.ns = host.ns
         self.folder = tempfile.mkdtemp(prefix=f"rl{os.getpid()}-")
@@ -88,7 +89,7 @@ class Guard:
         self.config_path = os.path.join(self.folder, "roused.conf")
         self.keys = {"interface": "eth0", "state-dir": self.state_dir, "control": self.socket, **(guard or {})}
         self.wake_keys = {**({"watch": "1s"} if fast else {}), **(wake or {})}
-        self.extra, self.argv, self.env = extra, argv, env
+        self.extra, self.argv, self.env, self.wrap = extra, argv, env, list(wrap)
         self.rules, self.machine_keys, self.addresses = rules or {}, machine_keys or {}, addresses or {}
         self.process = None
         self.clean_exit = True
@@ -123,7 +124,7 @@ class Guard:
         log = open(self.log_path, "ab")
         env = {**os.environ, **(self.env or {})}
         self.started = time.monotonic()
-        self.process = subprocess.Popen(self.ns.command(program("roused"), *argv), stdin=subprocess.DEVNULL, stdout=log,
+        self.process = subprocess.Popen(self.ns.command(*self.wrap, program("roused"), *argv), stdin=subprocess.DEVNULL, stdout=log,
                                         stderr=log, env=env, start_new_session=True)
         log.close()
         if timeout:

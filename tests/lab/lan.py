@@ -270,9 +270,11 @@ class Lan:
     def guard(self, machines=(), **options):
         """A running, ready guard; see guard.Guard for the options."""
         from guard import Guard
+        start = options.pop("start", True)
         guard = Guard(self, options.pop("host", self.guard_host), machines, **options)
         self.guards.append(guard)
-        guard.start()
+        if start:
+            guard.start()
         return guard
 
     def fdb(self, address):

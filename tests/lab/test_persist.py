@@ -1,0 +1,238 @@
+"""What survives: restart, kill -9 of the daemon and of each role, a full disk, a broken state file, a clock that jumps."""
+
+import datetime
+import os
+import random
+import shutil
+import struct
+import subprocess
+import time
+
+import frames
+import netns
+import pytest
+from guard import daemon_user
+from scenes import asleep, check_connected, goodbye, wait_quiet
+from tools import built
+
+pytestmark = pytest.mark.needs_guard
+
+
+def answered(lan, machine, timeout):
+    """Seconds until the claim of a machine's address is answered (by whoever)."""
+    start = time.monotonic()
+    with lan.other.capture() as capture:
+        while time.monotonic() < start + timeout:
+            lan.other.send(frames.eth(frames.BROADCAST, lan.other.mac, frames.ARP, frames.arp(
+                1, lan.other.mac, lan.other.v4, "00:00:00:00:00:00", machine.v4)))
+            time.sleep(0.03)
+            if capture.frames(lambda f: f.is_arp and f.op == 2 and f.spa == machine.v4 and not f.out):
+                return time.monotonic() - start
+    raise TimeoutError(f"nobody answers for {machine.name}")
+
+
+@pytest.mark.parametrize("how", ["kill", "stop"])
+def test_registered_machine_survives(lan, how):
+    nas = lan.machine("nas", boot=0.7, dad="off")
+    guard = lan.guard([])
+    goodbye(guard, nas)
+    before = time.monotonic()
+    if how == "kill":
+        guard.kill()
+    else:
+        assert guard.stop() == 0
+    assert not guard.differences()
+    wait_quiet(0.3)
+    guard.restart()
+    assert answered(lan, nas, 2) and time.monotonic() - guard.started < 1.5
+    assert guard.state("nas") == "asleep" and not nas.valid_magics(before), "woken needlessly"
+    assert [e for e in guard.events("nas") if e["event"] == "asleep"], "its events survive"
+    check_connected(lan.client.connect(nas.v4).wait(10), nas, nas.v4)
+
+
+def test_ok_means_it_survives_at_once(lan):
+    nas = lan.machine("nas", boot=None, dad="off")
+    guard = lan.guard([])
+    assert guard.register(nas) == "OK."
+    guard.process.kill()
+    guard.process.wait(5)
+    guard.wait_gone()
+    guard.restart()
+    assert guard.status("nas")["mac"] == nas.mac
+
+
+def test_woken_while_the_guard_was_gone(lan):
+    """State on disk says asleep, the machine is up: verified before anything is claimed."""
+    nas = lan.machine("nas", boot=0.2, acd=2)
+    guard = lan.guard([nas])
+    nas.sleep()
+    guard.wait_state("nas", "asleep")
+    guard.kill()
+    nas.press_button()
+    nas.wait_up()
+    capture = lan.client.capture()
+    guard.restart()
+    guard.wait_state("nas", "awake", timeout=3)
+    assert nas.conflicts == 0
+    assert not [f for f in capture.frames() if f.is_arp and f.spa == nas.v4 and f.src not in (nas.mac, lan.client.mac)]
+
+
+@pytest.mark.parametrize("role", ["engine", "control"])
+def test_role_that_dies_is_restarted_and_loses_no_claim(lan, role):
+    nas = lan.machine("nas", boot=1.5, dad="off")
+    guard = asleep(lan, nas, rules={"nas": "tcp/22"})
+    before = time.monotonic()
+    old = guard.kill(role)
+    assert answered(lan, nas, 1.0) <= 1.0
+    netns.wait_until(lambda: guard.roles().get(role) not in (None, old), 2, what=f"new {role}")
+    guard.wait_ready(3)
+    assert guard.state("nas") == "asleep" and not nas.valid_magics(before)
+    attempt = lan.client.connect(nas.v4)
+    nas.first_magic(attempt.start)
+    wait_quiet(0.4)
+    guard.kill(role)                                # and while it wakes somebody
+    attempt.wait(15)
+    assert attempt.ok
+    assert nas.conflicts == 0
+
+
+def test_role_that_keeps_dying_stops_the_daemon(lan):
+    guard = lan.guard([])
+    for _ in range(12):
+        if guard.process.poll() is not None:
+            break
+        if "engine" in guard.roles():
+            guard.kill("engine")
+        time.sleep(0.3)
+    assert guard.process.wait(10) == 1
+    assert "engine" in guard.log().splitlines()[-1]
+    guard.wait_gone()
+
+
+def test_kill_at_random_instants(lan):
+    """A slice of bench/kill.py: whatever is killed whenever, nothing is left and nobody is woken by it."""
+    dice = random.Random(7)
+    nas = lan.machine("nas", boot=None, dad="off")
+    guard = lan.guard([nas], rules={"nas": "tcp/22"})
+    nas.sleep()
+    guard.wait_state("nas", "asleep")
+    before = time.monotonic()
+    for _ in range(6):
+        time.sleep(dice.random())
+        guard.kill()
+        assert not guard.differences()
+        guard.restart()
+        assert answered(lan, nas, 2) and time.monotonic() - guard.started < 1.5
+    assert not nas.valid_magics(before)
+
+
+@pytest.mark.parametrize("mode,woken", [("wake", True), ("keep", False)])
+def test_on_exit(lan, mode, woken):
+    nas = lan.machine("nas", boot=0.5, dad="off")
+    disk = lan.machine("disk", boot=0.5, dad="off")
+    guard = lan.guard([nas, disk], guard={"on-exit": mode})
+    guard.wait_state("disk", "awake")
+    nas.sleep()
+    guard.wait_state("nas", "asleep")
+    before = time.monotonic()
+    assert guard.stop() == 0
+    wait_quiet(0.3)
+    assert bool(nas.valid_magics(before)) is woken and not disk.valid_magics(before)
+
+
+def test_full_disk_is_reported_and_costs_nothing_else(lan, tmp_path):
+    state = f"/tmp/rl{os.getpid()}-full"
+    os.makedirs(state, exist_ok=True)
+    user = daemon_user()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size=64k,uid={user.pw_uid},mode=700", "none", state], check=True)
+    try:
+        nas = lan.machine("nas", boot=0.5, dad="off")
+        disk = lan.machine("disk", boot=0.5, dad="off")
+        guard = lan.guard([nas], state_dir=state, rules={"nas": "tcp/22"})
+        with open(os.path.join(state, "ballast"), "wb") as file:
+            try:
+                while True:
+                    file.write(b"x" * 4096)
+                    file.flush()
+            except OSError:
+                pass
+        nas.sleep()
+        guard.wait_state("nas", "asleep")
+        reply = [guard.register(disk)]
+        for i in range(40):                         # until the last block is full
+            if reply[-1] != "OK.":
+                break
+            reply.append(guard.register(disk, ports=[100 + i, 300 + i, 500 + i]))
+        assert reply[-1] != "OK.", "a registration that cannot be kept is not OK"
+        guard.wait_log("space|full|ENOSPC", 3)
+        check_connected(lan.client.connect(nas.v4).wait(10), nas, nas.v4)
+        os.unlink(os.path.join(state, "ballast"))
+        netns.wait_until(lambda: guard.register(disk) == "OK.", 5, step=0.3, what="registration after the disk has room")
+        guard.kill()
+        guard.restart()
+        assert guard.status("disk")
+        guard.stop()
+    finally:
+        subprocess.run(["umount", "-l", state], check=False)
+        shutil.rmtree(state, ignore_errors=True)
+
+
+@pytest.mark.parametrize("damage", ["garbage", "torn", "middle"])
+def test_damaged_state_file(lan, damage):
+    nas = lan.machine("nas", boot=None, dad="off")
+    guard = lan.guard([])
+    guard.rouse("add", "box", "--mac", "52:54:00:00:77:01", "--address", "192.0.2.77")
+    assert guard.register(nas) == "OK."
+    guard.kill()
+    path = os.path.join(guard.state_dir, "journal")
+    with open(path, "rb") as file:
+        data = file.read()
+    lines = data.splitlines(keepends=True)
+    changed = {"garbage": os.urandom(len(data)), "torn": data[:-5], "middle": b"".join(
+        lines[:1] + [lines[1][:12] + b"XX" + lines[1][14:]] + lines[2:])}[damage]
+    with open(path, "wb") as file:
+        file.write(changed)
+    mark = len(guard.log())
+    guard.restart()
+    if damage == "torn":
+        assert guard.status("box")
+    else:
+        guard.wait_log("journal", 3, after=mark)
+        assert os.path.exists(path + ".bad")
+    assert guard.register(nas) == "OK."
+    assert guard.status("nas")
+
+
+def test_clock_that_jumps(lan, tmp_public):
+    shift = tmp_public / "shift"
+    shift.write_bytes(b"\0" * 4096)
+    os.chmod(shift, 0o644)
+    library = built("tests/lab/clock_shift.c", "-shared", "-fPIC")
+    public = tmp_public / "clock_shift.so"
+    shutil.copy(library, public)
+    os.chmod(public, 0o755)
+    os.chmod(tmp_public.parent, 0o755)
+    nas = lan.machine("nas", boot=1.0, dad="off")
+    guard = lan.guard([nas], rules={"nas": "tcp/22"}, env={"LD_PRELOAD": str(public), "CLOCK_SHIFT": str(shift)})
+    guard.wait_state("nas", "awake")
+    with open(shift, "r+b") as file:
+        def jump(seconds):
+            file.seek(0)
+            file.write(struct.pack("=q", seconds))
+            file.flush()
+        jump(-86400 * 400)
+        nas.sleep()
+        guard.wait_state("nas", "asleep", timeout=8)
+        since = datetime.datetime.fromisoformat(guard.status("nas")["since"])
+        age = (datetime.datetime.now(datetime.timezone.utc) - since).days
+        assert 395 < age < 405, f"the preloaded clock is not seen ({age} days): this test would prove nothing"
+        attempt = lan.client.connect(nas.v4)
+        nas.first_magic(attempt.start)
+        jump(86400 * 4000)
+        check_connected(attempt.wait(10), nas, nas.v4)
+        guard.wait_state("nas", "awake")
+        last = guard.status("nas")["last_wake"]
+        assert 0 < last["awake_seconds"] < 5 and 0 < last["ready_seconds"] < 5
+        jump(0)
+        nas.sleep()
+        guard.wait_state("nas", "asleep", timeout=8)
