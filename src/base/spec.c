@@ -158,6 +158,18 @@ int secureon_parse(const char *text, struct secureon *ret_secureon)
 	return 0;
 }
 
+char *secureon_format(const struct secureon *s, char to[static SECUREON_TEXT])
+{
+	struct text t = text_over(to, SECUREON_TEXT);
+
+	for (uint8_t i = 0; i < s->length; i++) {
+		if (i)
+			text_char(&t, ':');
+		text_hex(&t, s->b[i], 2);
+	}
+	return to;
+}
+
 bool spec_name_valid(const char *name, size_t n)
 {
 	if (n == 0 || n > SPEC_NAME_MAX || name[0] == ' ' || name[n - 1] == ' ')

@@ -61,6 +61,9 @@ struct secureon {
 
 /* "01:02:03:04:05:06" or four bytes, ':' or '-'; four bytes also as a dotted quad. */
 int secureon_parse(const char *text, struct secureon *ret_secureon);
+#define SECUREON_TEXT 18
+/* "01:02:03:04:05:06"; empty for none; returns `to`. */
+char *secureon_format(const struct secureon *s, char to[static SECUREON_TEXT]);
 
 enum spec_origin {
 	SPEC_FILE, /* a section of the configuration file */
