@@ -1,0 +1,410 @@
+#include "proto/command.h"
+
+#include "base/text.h"
+#include "proto/json.h"
+#include "proto/json_write.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define LOG_MOST_DEFAULT 50
+
+/* One request being decoded. The first complaint ends it. */
+struct reading {
+	struct command *to;
+	const struct json *root;
+	struct text error;
+};
+
+/* What is wrong with a field: "name: missing". */
+static int complain(struct reading *r, const char *field, const char *why)
+{
+	text_string(&r->error, field);
+	text_string(&r->error, ": ");
+	text_string(&r->error, why);
+	return -EINVAL;
+}
+
+/* "address: "x" is …" */
+static int complain_of(struct reading *r, const char *field, const char *value, const char *why)
+{
+	size_t n = strlen(value);
+
+	complain(r, field, "\"");
+	text_escaped_utf8(&r->error, value, n < 60 ? n : 60);
+	text_string(&r->error, n < 60 ? "\"" : "...\"");
+	text_string(&r->error, why);
+	return -EINVAL;
+}
+
+static int complain_kind(struct reading *r, const char *field, const struct json *v,
+			 const char *expected)
+{
+	if (!v)
+		return complain(r, field, "missing");
+	complain(r, field, json_kind_words(json_kind_of(v)));
+	text_string(&r->error, ", not ");
+	text_string(&r->error, expected);
+	return -EINVAL;
+}
+
+static int read_name(struct reading *r, bool needed)
+{
+	const struct json *v = json_member(r->root, "name");
+	const char *word = json_word(v);
+
+	if (!needed && (!v || json_kind_of(v) == JSON_KIND_NULL))
+		return 0;
+	if (!word)
+		return complain_kind(r, "name", v, "a string");
+	if (!spec_name_valid(word, strlen(word)))
+		return complain_of(r, "name", word,
+				   " is not 1 to 63 bytes of UTF-8 without '/', control characters "
+				   "and blanks at the ends");
+	memcpy(r->to->name, word, strlen(word) + 1);
+	return 0;
+}
+
+static int read_flag(struct reading *r, const char *field, bool *ret_flag)
+{
+	const struct json *v = json_member(r->root, field);
+
+	if (v && json_kind_of(v) != JSON_KIND_BOOL)
+		return complain_kind(r, field, v, "true or false");
+	*ret_flag = json_truth(v);
+	return 0;
+}
+
+static int read_number(struct reading *r, const char *field, uint32_t least, uint32_t most,
+		       uint32_t *ret_number)
+{
+	const struct json *v = json_member(r->root, field);
+
+	if (json_kind_of(v) != JSON_KIND_WHOLE)
+		return complain_kind(r, field, v, "a whole number");
+	if (json_whole(v) < least || json_whole(v) > most) {
+		complain(r, field, "not in ");
+		text_u64(&r->error, least);
+		text_string(&r->error, "..");
+		text_u64(&r->error, most);
+		return -EINVAL;
+	}
+	*ret_number = (uint32_t)json_whole(v);
+	return 0;
+}
+
+static int read_version(struct reading *r)
+{
+	(void)r;
+	return 0;
+}
+
+static int read_status(struct reading *r)
+{
+	return read_name(r, false);
+}
+
+/* "wait": true, or a number of seconds. */
+static int read_wake(struct reading *r)
+{
+	const struct json *wait = json_member(r->root, "wait");
+
+	r->to->waits = wait && (json_kind_of(wait) != JSON_KIND_BOOL || json_truth(wait));
+	if (wait && json_kind_of(wait) != JSON_KIND_BOOL &&
+	    read_number(r, "wait", 1, COMMAND_WAIT_MAX, &r->to->wait_seconds) < 0)
+		return -EINVAL;
+	return read_name(r, true);
+}
+
+static int read_remove(struct reading *r)
+{
+	return read_name(r, true);
+}
+
+static int read_log(struct reading *r)
+{
+	r->to->most = LOG_MOST_DEFAULT;
+	if (json_member(r->root, "most") &&
+	    read_number(r, "most", 0, COMMAND_LOG_MOST, &r->to->most) < 0)
+		return -EINVAL;
+	if (read_flag(r, "follow", &r->to->follow) < 0)
+		return -EINVAL;
+	return read_name(r, false);
+}
+
+/* --- add: lists of text, each item into the spec --- */
+
+static const char *put_address(struct spec *s, const char *word)
+{
+	struct addr a;
+
+	if (addr_parse(word, &a) < 0)
+		return " is neither an IPv4 nor an IPv6 address";
+	if (addr_is_unspecified(&a) || addr_is_loopback(&a) || addr_is_multicast(&a) ||
+	    addr_is_limited_broadcast(&a))
+		return " is no machine's address";
+	switch (spec_add_address(s, &a)) {
+	case 0:
+		return NULL;
+	case -EEXIST:
+		return " is given twice";
+	default:
+		return " is one too many: a machine has at most 16 addresses";
+	}
+}
+
+static const char *put_rule(struct spec *s, const char *word)
+{
+	struct rule rule;
+
+	if (rule_parse(word, &rule) < 0)
+		return " is no rule; rules are like tcp/22, tcp/22+data, udp/9987, tcp/8000-8010, "
+		       "any, echo";
+	return spec_add_rule(s, &rule) < 0 ? " is one too many: a machine has at most 256 rules"
+					   : NULL;
+}
+
+static const char *put_source(struct source *to, uint16_t *n, const char *word)
+{
+	if (*n == SPEC_SOURCES_MAX)
+		return " is one too many: at most 32";
+	if (source_parse(word, &to[*n]) < 0)
+		return " is neither an address, nor a prefix, nor a MAC";
+	(*n)++;
+	return NULL;
+}
+
+static const char *put_from(struct spec *s, const char *word)
+{
+	return put_source(s->from, &s->from_n, word);
+}
+
+static const char *put_ignore(struct spec *s, const char *word)
+{
+	return put_source(s->ignore, &s->ignore_n, word);
+}
+
+static int read_list(struct reading *r, const char *field,
+		     const char *(*put)(struct spec *s, const char *word))
+{
+	const struct json *list = json_member(r->root, field);
+
+	if (list && json_kind_of(list) != JSON_KIND_LIST)
+		return complain_kind(r, field, list, "an array");
+	for (size_t i = 0; i < json_count(list); i++) {
+		const struct json *v = json_item(list, i);
+		const char *why;
+
+		if (!json_word(v))
+			return complain_kind(r, field, v, "a string");
+		why = put(&r->to->spec, json_word(v));
+		if (why)
+			return complain_of(r, field, json_word(v), why);
+	}
+	return 0;
+}
+
+static int read_mac(struct reading *r)
+{
+	const struct json *v = json_member(r->root, "mac");
+	struct mac *mac = &r->to->spec.mac;
+
+	if (!json_word(v))
+		return complain_kind(r, "mac", v, "a string");
+	if (mac_parse(json_word(v), mac) < 0)
+		return complain_of(r, "mac", json_word(v),
+				   " is not six pairs of hexadecimal digits");
+	if (mac_is_group(mac) || mac_is_zero(mac))
+		return complain_of(r, "mac", json_word(v), " is no single machine's");
+	return 0;
+}
+
+static int read_secureon(struct reading *r)
+{
+	const struct json *v = json_member(r->root, "secureon");
+
+	if (!v)
+		return 0;
+	if (!json_word(v))
+		return complain_kind(r, "secureon", v, "a string");
+	if (secureon_parse(json_word(v), &r->to->spec.secureon) < 0)
+		return complain(r, "secureon", "not four or six bytes like 01:02:03:04:05:06");
+	return 0;
+}
+
+static int read_interface(struct reading *r)
+{
+	const struct json *v = json_member(r->root, "interface");
+	const char *word = json_word(v);
+
+	if (!v)
+		return 0;
+	if (!word)
+		return complain_kind(r, "interface", v, "a string");
+	if (strlen(word) >= sizeof(r->to->spec.interface))
+		return complain(r, "interface", "no interface has so long a name");
+	memcpy(r->to->spec.interface, word, strlen(word) + 1);
+	return 0;
+}
+
+static int read_add(struct reading *r)
+{
+	static const struct {
+		const char *field;
+		const char *(*put)(struct spec *s, const char *word);
+	} lists[] = { { "addresses", put_address },
+		      { "rules", put_rule },
+		      { "from", put_from },
+		      { "ignore_from", put_ignore } };
+	int error = read_name(r, true);
+
+	r->to->spec.origin = SPEC_ADDED;
+	memcpy(r->to->spec.name, r->to->name, sizeof(r->to->name));
+	if (error == 0)
+		error = read_mac(r);
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]) && error == 0; i++)
+		error = read_list(r, lists[i].field, lists[i].put);
+	if (error == 0)
+		error = read_secureon(r);
+	if (error == 0)
+		error = read_interface(r);
+	return error;
+}
+
+static const struct form {
+	const char *name;
+	int (*read)(struct reading *r);
+} forms[COMMAND_KINDS] = {
+	[COMMAND_VERSION] = { "version", read_version },
+	[COMMAND_STATUS] = { "status", read_status },
+	[COMMAND_WAKE] = { "wake", read_wake },
+	[COMMAND_ADD] = { "add", read_add },
+	[COMMAND_REMOVE] = { "remove", read_remove },
+	[COMMAND_LOG] = { "log", read_log },
+};
+
+const char *command_name(enum command_kind k)
+{
+	return forms[k].name;
+}
+
+static int read_command(struct reading *r)
+{
+	const struct json *v = json_member(r->root, "command");
+	const char *word = json_word(v);
+
+	if (!word)
+		return complain_kind(r, "command", v, "a string");
+	for (uint8_t k = 0; k < COMMAND_KINDS; k++) {
+		if (strcmp(word, forms[k].name) == 0) {
+			r->to->kind = k;
+			return forms[k].read(r);
+		}
+	}
+	return complain_of(r, "command", word,
+			   " is none; there are version, status, wake, add, remove, log");
+}
+
+int command_decode(const char *line, size_t n, struct command *ret,
+		   char error[static COMMAND_ERROR])
+{
+	struct command decoded = { .kind = COMMAND_VERSION };
+	struct reading r = { .to = &decoded, .error = text_over(error, COMMAND_ERROR) };
+	char problem[JSON_PROBLEM];
+	struct json *root;
+	int result = json_read(line, n, &root, problem);
+
+	if (result < 0) {
+		text_string(&r.error, result == -ENOMEM ? "out of memory"
+							: "this is not the JSON of a request: ");
+		text_string(&r.error, result == -ENOMEM ? "" : problem);
+		return result;
+	}
+	r.root = root;
+	result = read_command(&r);
+	json_drop(root);
+	if (result == 0)
+		*ret = decoded;
+	return result;
+}
+
+/* --- the other side --- */
+
+static void write_add(struct json_writer *w, const struct spec *s)
+{
+	char word[PREFIX_TEXT > RULE_TEXT ? PREFIX_TEXT : RULE_TEXT];
+
+	json_write_key(w, "mac");
+	json_write_word(w, mac_format(&s->mac, word));
+	json_write_key(w, "addresses");
+	json_write_open(w, '[');
+	for (uint16_t i = 0; i < s->addresses_n; i++)
+		json_write_word(w, addr_format(&s->addresses[i], word));
+	json_write_close(w, ']');
+	json_write_key(w, "rules");
+	json_write_open(w, '[');
+	for (uint16_t i = 0; i < s->rules_n; i++)
+		json_write_word(w, rule_format(&s->rules[i], word));
+	json_write_close(w, ']');
+	json_write_key(w, "from");
+	json_write_open(w, '[');
+	for (uint16_t i = 0; i < s->from_n; i++)
+		json_write_word(w, source_format(&s->from[i], word));
+	json_write_close(w, ']');
+	json_write_key(w, "ignore_from");
+	json_write_open(w, '[');
+	for (uint16_t i = 0; i < s->ignore_n; i++)
+		json_write_word(w, source_format(&s->ignore[i], word));
+	json_write_close(w, ']');
+}
+
+static void write_secureon(struct json_writer *w, const struct secureon *s)
+{
+	char word[SECUREON_TEXT];
+
+	json_write_key(w, "secureon");
+	json_write_word(w, secureon_format(s, word));
+}
+
+static void write_options(struct json_writer *w, const struct command *c)
+{
+	if (c->kind == COMMAND_WAKE && c->waits) {
+		json_write_key(w, "wait");
+		if (c->wait_seconds)
+			json_write_u64(w, c->wait_seconds);
+		else
+			json_write_bool(w, true);
+	}
+	if (c->kind == COMMAND_LOG) {
+		json_write_key(w, "most");
+		json_write_u64(w, c->most);
+		json_write_key(w, "follow");
+		json_write_bool(w, c->follow);
+	}
+	if (c->kind == COMMAND_ADD) {
+		write_add(w, &c->spec);
+		if (c->spec.secureon.length)
+			write_secureon(w, &c->spec.secureon);
+		if (c->spec.interface[0]) {
+			json_write_key(w, "interface");
+			json_write_word(w, c->spec.interface);
+		}
+	}
+}
+
+int command_encode(const struct command *c, char *to, size_t size)
+{
+	struct json_writer w = json_writer_over(to, size);
+
+	json_write_open(&w, '{');
+	json_write_key(&w, "command");
+	json_write_word(&w, forms[c->kind].name);
+	if (c->name[0]) {
+		json_write_key(&w, "name");
+		json_write_word(&w, c->name);
+	}
+	write_options(&w, c);
+	json_write_close(&w, '}');
+	text_char(&w.out, '\n');
+	return w.out.cut ? -ENOSPC : (int)w.out.used;
+}
