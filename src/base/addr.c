@@ -31,6 +31,7 @@ bool mac_is_group(const struct mac *m)
 int mac_parse(const char *text, struct mac *ret_mac)
 {
 	struct mac m;
+	char separator = 0;
 
 	for (size_t i = 0; i < sizeof(m.b); i++) {
 		int high = text_hex_digit(text[0]);
@@ -41,9 +42,9 @@ int mac_parse(const char *text, struct mac *ret_mac)
 		m.b[i] = (uint8_t)(high << 4 | low);
 		text += 2;
 		if (i + 1 < sizeof(m.b)) {
-			if (*text != ':' && *text != '-')
+			if ((*text != ':' && *text != '-') || (i && *text != separator))
 				return -EINVAL;
-			text++;
+			separator = *text++;
 		}
 	}
 	if (*text)
@@ -88,6 +89,17 @@ size_t addr_size(const struct addr *a)
 bool addr_equal(const struct addr *a, const struct addr *b)
 {
 	return a->family == b->family && memcmp(a->b, b->b, sizeof(a->b)) == 0;
+}
+
+bool addr_sane(const struct addr *a)
+{
+	if (a->family != 4 && a->family != 6 && a->family != 0)
+		return false;
+	for (size_t i = addr_size(a); i < sizeof(a->b); i++) {
+		if (a->b[i])
+			return false;
+	}
+	return true;
 }
 
 /* Dotted quad up to `end` (NUL); leading zeros are refused, since some readers take them as octal. */

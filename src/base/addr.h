@@ -27,7 +27,7 @@ int mac_compare(const struct mac *a, const struct mac *b);
 bool mac_is_zero(const struct mac *m);
 /* Group bit set: multicast or broadcast. */
 bool mac_is_group(const struct mac *m);
-/* "aa:bb:cc:dd:ee:ff" or with '-', either case; -EINVAL otherwise. */
+/* "aa:bb:cc:dd:ee:ff" or all with '-', either case; -EINVAL otherwise. */
 int mac_parse(const char *text, struct mac *ret_mac);
 /* Lower case with ':'; returns `to`. */
 char *mac_format(const struct mac *m, char to[static MAC_TEXT]);
@@ -44,6 +44,8 @@ struct addr addr_v4(const uint8_t b[static 4]);
 struct addr addr_v6(const uint8_t b[static 16]);
 size_t addr_size(const struct addr *a); /* 4, 16, or 0 for none */
 bool addr_equal(const struct addr *a, const struct addr *b);
+/* For values that crossed a process boundary: a known family, and zeros where equality looks but the family does not. */
+bool addr_sane(const struct addr *a);
 /* "192.0.2.1" or any RFC 4291 text form without zone; -EINVAL otherwise. */
 int addr_parse(const char *text, struct addr *ret_addr);
 /* RFC 5952 form; "-" for none; returns `to`. */

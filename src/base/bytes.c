@@ -10,7 +10,9 @@ const uint8_t *cursor_take(struct cursor *c, size_t n)
 	}
 	const uint8_t *here = c->at;
 
-	c->at += n;
+	/* Nothing at nowhere is no failure, but adding to a null pointer is undefined. */
+	if (n > 0)
+		c->at += n;
 	c->left -= n;
 	return here;
 }
@@ -42,6 +44,8 @@ void cursor_copy(struct cursor *c, void *to, size_t n)
 {
 	const uint8_t *p = cursor_take(c, n);
 
+	if (n == 0)
+		return;
 	if (p)
 		memcpy(to, p, n);
 	else
@@ -66,8 +70,10 @@ uint8_t *writer_make(struct writer *w, size_t n)
 		w->failed = true;
 		return NULL;
 	}
-	uint8_t *here = w->start + w->used;
+	uint8_t *here = w->start;
 
+	if (w->used > 0)
+		here += w->used;
 	w->used += n;
 	return here;
 }
@@ -114,7 +120,7 @@ void writer_zero(struct writer *w, size_t n)
 {
 	uint8_t *p = writer_make(w, n);
 
-	if (p)
+	if (p && n > 0)
 		memset(p, 0, n);
 }
 

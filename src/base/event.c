@@ -61,15 +61,10 @@ const char *knock_kind_name(enum knock_kind k)
 	return knock_names[k];
 }
 
-static bool family_sane(const struct addr *a)
-{
-	return a->family == 0 || a->family == 4 || a->family == 6;
-}
-
 bool event_sane(const struct event *e)
 {
 	return e->kind < EVENT_KINDS && e->by < BY_KINDS && e->knock < KNOCK_KINDS &&
-	       family_sane(&e->from) && family_sane(&e->to) && memchr(e->name, 0, sizeof(e->name));
+	       addr_sane(&e->from) && addr_sane(&e->to) && memchr(e->name, 0, sizeof(e->name));
 }
 
 bool machine_past_sane(const struct machine_past *p)
@@ -77,5 +72,5 @@ bool machine_past_sane(const struct machine_past *p)
 	const struct wake_record *w = &p->last_wake;
 
 	return p->state < MACHINE_STATES && w->by < BY_KINDS && w->knock < KNOCK_KINDS &&
-	       family_sane(&w->from) && family_sane(&w->to);
+	       addr_sane(&w->from) && addr_sane(&w->to);
 }

@@ -13,7 +13,7 @@ struct list {
 };
 
 /* The structure of this type around a member; NULL stays for the caller to check. */
-#define container_of(ptr, type, member) ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
+#define container_of(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 static inline void list_init(struct list *head)
 {
@@ -51,7 +51,7 @@ static inline void list_remove(struct list *node)
 #define list_each(it, head) for (struct list *it = (head)->next; it != (head); it = it->next)
 
 /* The current node may be removed or moved in the body. */
-#define list_each_safe(it, head) \
+#define list_each_safe(it, head)                                                  \
 	for (struct list *it = (head)->next, *it##_next = it->next; it != (head); \
 	     it = it##_next, it##_next = it->next)
 

@@ -21,8 +21,9 @@ static const struct rule_form {
 	const char *name;
 	bool ports;
 } rule_forms[RULE_KINDS] = {
-	[RULE_TCP] = { "tcp", true },	[RULE_TCP_DATA] = { "tcp", true }, [RULE_UDP] = { "udp", true },
-	[RULE_ECHO] = { "echo", false }, [RULE_ANY] = { "any", false },
+	[RULE_TCP] = { "tcp", true },  [RULE_TCP_DATA] = { "tcp", true },
+	[RULE_UDP] = { "udp", true },  [RULE_ECHO] = { "echo", false },
+	[RULE_ANY] = { "any", false },
 };
 
 /* "22" or "8000-8010"; port 0 is no port. */
@@ -100,13 +101,13 @@ char *rule_format(const struct rule *r, char to[static RULE_TEXT])
 
 int source_parse(const char *text, struct source *ret_source)
 {
-	struct source s = { .is_mac = true };
+	struct source s = { .is_mac = 1 };
 
 	if (mac_parse(text, &s.mac) == 0) {
 		*ret_source = s;
 		return 0;
 	}
-	s.is_mac = false;
+	s.is_mac = 0;
 	if (prefix_parse(text, &s.prefix) < 0)
 		return -EINVAL;
 	*ret_source = s;
@@ -176,11 +177,8 @@ bool spec_name_valid(const char *name, size_t n)
 		return false;
 	for (size_t i = 0; i < n;) {
 		size_t length = text_utf8_length(name + i, n - i);
-		uint8_t c = (uint8_t)name[i];
 
-		if (length == 0 || c < 0x20 || c == 0x7f || c == '/')
-			return false;
-		if (c == 0xc2 && (uint8_t)name[i + 1] < 0xa0)
+		if (length == 0 || name[i] == '/' || text_is_control(name + i, length))
 			return false;
 		i += length;
 	}
@@ -196,23 +194,30 @@ static bool touches(const struct rule *a, const struct rule *b)
 int spec_add_rule(struct spec *s, const struct rule *r)
 {
 	struct rule merged = *r;
+	uint16_t kept = 0;
+	uint16_t at = SPEC_RULES_MAX;
 
-	/* Each merge can make the rule touch one more: start again until none does. */
-	for (uint16_t i = 0; i < s->rules_n;) {
-		if (!touches(&s->rules[i], &merged)) {
-			i++;
+	/* The merged rule stands where the first one it touches stood; no two that were there touch. */
+	for (uint16_t i = 0; i < s->rules_n; i++) {
+		const struct rule *here = &s->rules[i];
+
+		if (!touches(here, &merged)) {
+			s->rules[kept++] = *here;
 			continue;
 		}
-		if (s->rules[i].first < merged.first)
-			merged.first = s->rules[i].first;
-		if (s->rules[i].last > merged.last)
-			merged.last = s->rules[i].last;
-		s->rules[i] = s->rules[--s->rules_n];
-		i = 0;
+		if (at == SPEC_RULES_MAX)
+			at = kept++;
+		if (here->first < merged.first)
+			merged.first = here->first;
+		if (here->last > merged.last)
+			merged.last = here->last;
 	}
-	if (s->rules_n == SPEC_RULES_MAX)
+	if (at == SPEC_RULES_MAX)
+		at = kept++;
+	if (at == SPEC_RULES_MAX)
 		return -ENOSPC;
-	s->rules[s->rules_n++] = merged;
+	s->rules[at] = merged;
+	s->rules_n = kept;
 	return 0;
 }
 
@@ -243,10 +248,12 @@ static bool rules_sane(const struct spec *s)
 static bool sources_sane(const struct source *sources, uint16_t n)
 {
 	for (uint16_t i = 0; i < n; i++) {
-		uint8_t family = sources[i].prefix.addr.family;
-		uint8_t most = family == 6 ? 128 : 32;
+		const struct prefix *p = &sources[i].prefix;
 
-		if (!sources[i].is_mac && ((family != 4 && family != 6) || sources[i].prefix.length > most))
+		if (sources[i].is_mac > 1)
+			return false;
+		if (!sources[i].is_mac && (p->addr.family == 0 || !addr_sane(&p->addr) ||
+					   p->length > 8 * addr_size(&p->addr)))
 			return false;
 	}
 	return true;
@@ -259,14 +266,16 @@ bool spec_sane(const struct spec *s)
 	if (!end || !spec_name_valid(s->name, (size_t)(end - s->name)) ||
 	    !memchr(s->interface, 0, sizeof(s->interface)))
 		return false;
-	if (s->origin >= SPEC_ORIGINS || s->addresses_n > SPEC_ADDRESSES_MAX || s->rules_n > SPEC_RULES_MAX ||
-	    s->from_n > SPEC_SOURCES_MAX || s->ignore_n > SPEC_SOURCES_MAX)
+	if (s->origin >= SPEC_ORIGINS || s->addresses_n > SPEC_ADDRESSES_MAX ||
+	    s->rules_n > SPEC_RULES_MAX || s->from_n > SPEC_SOURCES_MAX ||
+	    s->ignore_n > SPEC_SOURCES_MAX)
 		return false;
 	if (s->secureon.length != 0 && s->secureon.length != 4 && s->secureon.length != 6)
 		return false;
 	for (uint16_t i = 0; i < s->addresses_n; i++) {
-		if (s->addresses[i].family != 4 && s->addresses[i].family != 6)
+		if (s->addresses[i].family == 0 || !addr_sane(&s->addresses[i]))
 			return false;
 	}
-	return rules_sane(s) && sources_sane(s->from, s->from_n) && sources_sane(s->ignore, s->ignore_n);
+	return rules_sane(s) && sources_sane(s->from, s->from_n) &&
+	       sources_sane(s->ignore, s->ignore_n);
 }

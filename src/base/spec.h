@@ -44,7 +44,7 @@ char *rule_format(const struct rule *r, char to[static RULE_TEXT]);
 
 /* A source of knocks: a prefix, or a MAC. */
 struct source {
-	bool is_mac;
+	uint8_t is_mac; /* 0 or 1: a bool of another process could hold neither */
 	struct mac mac;
 	struct prefix prefix;
 };

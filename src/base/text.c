@@ -9,14 +9,21 @@ struct text text_over(char *to, size_t n)
 	return (struct text){ .start = to, .used = 0, .size = n, .cut = false };
 }
 
-void text_char(struct text *t, char c)
+/* All n bytes or none. */
+static void append_whole(struct text *t, const char *s, size_t n)
 {
-	if (t->size - t->used < 2) {
+	if (t->cut || n >= t->size - t->used) {
 		t->cut = true;
 		return;
 	}
-	t->start[t->used++] = c;
+	memcpy(t->start + t->used, s, n);
+	t->used += n;
 	t->start[t->used] = 0;
+}
+
+void text_char(struct text *t, char c)
+{
+	append_whole(t, &c, 1);
 }
 
 void text_string(struct text *t, const char *s)
@@ -52,29 +59,35 @@ void text_hex(struct text *t, uint64_t v, unsigned int digits)
 
 void text_seconds(struct text *t, uint64_t us)
 {
-	uint64_t ms = (us + 500) / 1000;
-	/* Three significant digits are enough for a person; below a second all of them matter. */
-	uint64_t shown = ms < 1000 ? ms : (ms + 50) / 100 * 100;
+	uint64_t ms = us / 1000 + (us % 1000 >= 500);
+	uint64_t tenths = us / 100000 + (us % 100000 >= 50000);
 
-	text_u64(t, shown / 1000);
+	/* Three significant digits are enough for a person; below a second all of them matter. */
+	if (ms >= 1000)
+		ms = tenths * 100;
+	text_u64(t, ms / 1000);
 	text_char(t, '.');
-	text_char(t, (char)('0' + shown / 100 % 10));
-	if (shown % 100) {
-		text_char(t, (char)('0' + shown / 10 % 10));
-		text_char(t, (char)('0' + shown % 10));
+	text_char(t, (char)('0' + ms / 100 % 10));
+	if (ms % 100) {
+		text_char(t, (char)('0' + ms / 10 % 10));
+		text_char(t, (char)('0' + ms % 10));
 	}
 }
 
 static void escape_byte(struct text *t, uint8_t c)
 {
+	char hex[5];
+	struct text escape = text_over(hex, sizeof(hex));
+
 	if (c == '\\') {
-		text_string(t, "\\\\");
+		text_string(&escape, "\\\\");
 	} else if (c >= 0x20 && c < 0x7f) {
-		text_char(t, (char)c);
+		text_char(&escape, (char)c);
 	} else {
-		text_string(t, "\\x");
-		text_hex(t, c, 2);
+		text_string(&escape, "\\x");
+		text_hex(&escape, c, 2);
 	}
+	append_whole(t, hex, escape.used);
 }
 
 void text_escaped(struct text *t, const char *s, size_t n)
@@ -87,14 +100,13 @@ void text_escaped_utf8(struct text *t, const char *s, size_t n)
 {
 	for (size_t i = 0; i < n;) {
 		size_t length = text_utf8_length(s + i, n - i);
-		bool c1 = length == 2 && (uint8_t)s[i] == 0xc2 && (uint8_t)s[i + 1] < 0xa0;
 
-		if (length < 2 || c1) {
+		if (length < 2 || text_is_control(s + i, length)) {
 			escape_byte(t, (uint8_t)s[i++]);
 			continue;
 		}
-		while (length--)
-			text_char(t, s[i++]);
+		append_whole(t, s + i, length);
+		i += length;
 	}
 }
 
@@ -146,8 +158,9 @@ static const struct unit {
 	const char *name;
 	uint64_t us;
 } units[] = {
-	{ "d", 86400000000ULL }, { "h", 3600000000ULL }, { "min", 60000000 }, { "s", 1000000 },
-	{ "ms", 1000 },		 { "us", 1 },		 { "", 1000000 },
+	{ "d", 86400000000ULL }, { "h", 3600000000ULL }, { "min", 60000000 },
+	{ "s", 1000000 },	 { "ms", 1000 },	 { "us", 1 },
+	{ "", 1000000 },
 };
 
 int text_parse_duration(const char *text, uint64_t *ret_us)
@@ -222,4 +235,29 @@ size_t text_utf8_length(const char *s, size_t n)
 	    (length == 4 && (code < 0x10000 || code > 0x10ffff)))
 		return 0;
 	return length;
+}
+
+bool text_is_control(const char *s, size_t length)
+{
+	/* First and last of each range, as UTF-8: within a length, byte order is the order of code points. */
+	static const struct {
+		const char *first, *last;
+	} ranges[] = {
+		{ "\x01", "\x1f" }, /* C0; NUL below */
+		{ "\x7f", "\x7f" },
+		{ "\xc2\x80", "\xc2\x9f" }, /* C1 */
+		{ "\xd8\x9c", "\xd8\x9c" }, /* Arabic letter mark */
+		{ "\xe2\x80\x8e", "\xe2\x80\x8f" }, /* left-to-right, right-to-left mark */
+		{ "\xe2\x80\xa8", "\xe2\x80\xae" }, /* separators, embeddings, overrides */
+		{ "\xe2\x81\xa6", "\xe2\x81\xa9" }, /* isolates */
+	};
+
+	if (length == 1 && s[0] == 0)
+		return true;
+	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
+		if (strlen(ranges[i].first) == length && memcmp(s, ranges[i].first, length) >= 0 &&
+		    memcmp(s, ranges[i].last, length) <= 0)
+			return true;
+	}
+	return false;
 }

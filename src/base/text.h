@@ -2,7 +2,7 @@
  * text: bounded building and strict reading of text, without the C library's printf family.
  *
  * A struct text appends to memory of its caller, is always NUL-terminated, and remembers when
- * something did not fit. Parsing is strict: the whole string, no sign, no blanks.
+ * something did not fit: then nothing further is appended. Escapes and UTF-8 sequences are never cut in two. Parsing is strict: the whole string, no sign, no blanks.
  */
 #ifndef ROUSE_BASE_TEXT_H
 #define ROUSE_BASE_TEXT_H
@@ -29,7 +29,7 @@ void text_hex(struct text *t, uint64_t v, unsigned int digits);
 void text_seconds(struct text *t, uint64_t us);
 /* For names from the network in logs: printable ASCII as it is, '\\' doubled, everything else \xNN. */
 void text_escaped(struct text *t, const char *s, size_t n);
-/* The same, but valid UTF-8 beyond ASCII stays as it is (control characters of C0, C1 do not). */
+/* The same, but valid UTF-8 beyond ASCII stays as it is, unless text_is_control. */
 void text_escaped_utf8(struct text *t, const char *s, size_t n);
 
 /* 0-15, or -1. */
@@ -44,5 +44,10 @@ char *text_format_duration(uint64_t us, char to[static DURATION_TEXT]);
 bool text_equal_ignoring_case(const char *a, const char *b);
 /* Length of the valid UTF-8 sequence at s (1 to 4), or 0 (RFC 3629: no overlong forms, no surrogates). */
 size_t text_utf8_length(const char *s, size_t n);
+/*
+ * Whether the valid UTF-8 sequence of that length steers what shows it: C0, DEL, C1, line and paragraph separators, and
+ * what changes the direction of text (a name with U+202E makes the rest of its line read backwards).
+ */
+bool text_is_control(const char *s, size_t length);
 
 #endif
