@@ -105,13 +105,14 @@ void config_drop_machines(struct config *c);
  * Reads the n bytes of a configuration file into c (initialised by the caller). Everything that is wrong goes to the
  * report (zeroed by the caller). 0, -EINVAL when there were errors (c is then of no use), -ENOMEM.
  */
-int config_parse(struct config *c, const char *bytes, size_t n, struct config_report *r) __attribute__((warn_unused_result));
+int config_parse(struct config *c, const char *bytes, size_t n, struct config_report *r)
+	__attribute__((warn_unused_result));
 /*
  * Sets one key of [guard] or [wake] from elsewhere; `said` is how the person said it ("-nb"). A list is replaced.
  * 0, or -EINVAL and an error in the report.
  */
-int config_set(struct config *c, const char *section, const char *key, const char *value, const char *said,
-	       struct config_report *r);
+int config_set(struct config *c, const char *section, const char *key, const char *value,
+	       const char *said, struct config_report *r);
 
 /* The configuration as a file that config_parse() understands to be the same: what `--check` shows. */
 void config_print(const struct config *c, FILE *to);
@@ -135,6 +136,7 @@ bool config_doc(size_t i, struct config_doc *ret_doc);
  * those that act at the next start only. The machines: guard/reload.h.
  */
 void config_diff(const struct config *before, const struct config *after,
-		 void (*changed)(void *who, const char *section, const char *key, bool restart), void *who);
+		 void (*changed)(void *who, const char *section, const char *key, bool restart),
+		 void *who);
 
 #endif

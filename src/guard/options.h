@@ -39,13 +39,14 @@ struct options {
 };
 
 /* 0, or -EINVAL with one line for the person in `wrong`. */
-int options_parse(int argc, char *const argv[], struct options *ret_options, char wrong[static OPTIONS_WRONG])
-	__attribute__((warn_unused_result));
+int options_parse(int argc, char *const argv[], struct options *ret_options,
+		  char wrong[static OPTIONS_WRONG]) __attribute__((warn_unused_result));
 /*
  * Puts what the line says over the configuration, after the file was read: Wakupator's own defaults first when the line is
  * Wakupator's (eth0, probe delay 4 s, on-exit = wake). 0, or -EINVAL with errors in the report.
  */
-int options_apply(const struct options *o, struct config *c, struct config_report *r) __attribute__((warn_unused_result));
+int options_apply(const struct options *o, struct config *c, struct config_report *r)
+	__attribute__((warn_unused_result));
 void options_help(FILE *to);
 
 #endif

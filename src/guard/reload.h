@@ -24,7 +24,8 @@ enum reload_step {
  * never clashes. -ENOMEM, or 0.
  */
 int reload_plan(const struct store *s, const struct config *c,
-		void (*step)(void *who, enum reload_step what, uint32_t id, const struct spec *spec), void *who)
-	__attribute__((warn_unused_result));
+		void (*step)(void *who, enum reload_step what, uint32_t id,
+			     const struct spec *spec),
+		void *who) __attribute__((warn_unused_result));
 
 #endif

@@ -30,7 +30,8 @@ struct store_ear {
  * guard uses it; -ENOMEM. Whatever else is wrong with the journal is said, and the store works from memory: see
  * store_put_machine().
  */
-int store_open(const char *folder, struct store_ear ear, struct store **ret_store) __attribute__((warn_unused_result));
+int store_open(const char *folder, struct store_ear ear, struct store **ret_store)
+	__attribute__((warn_unused_result));
 /* Syncs. NULL is fine. */
 void store_close(struct store *s);
 
@@ -73,7 +74,7 @@ uint32_t store_by_name(const struct store *s, const char *name);
  * Up to `most` events of one machine (by its name then, NULL or "": all), oldest first: those after the id `after`, or,
  * backwards, the last `most` of those before it (0: the end). Returns how many; `more`: there are further ones that way.
  */
-size_t store_events(const struct store *s, uint64_t after, bool backwards, const char *name, size_t most,
-		    struct event *ret_events, bool *ret_more);
+size_t store_events(const struct store *s, uint64_t after, bool backwards, const char *name,
+		    size_t most, struct event *ret_events, bool *ret_more);
 
 #endif

@@ -50,6 +50,7 @@ size_t record_ids(uint32_t next_machine, uint64_t next_event, char to[static REC
 #define RECORD_STRANGE 1 /* whole, but a verb or a kind of event that only a newer version knows */
 
 /* Reads a line of n bytes without its newline. 0, RECORD_STRANGE, or -EBADMSG: damaged, or not what was written. */
-int record_decode(const char *line, size_t n, struct record *ret_record) __attribute__((warn_unused_result));
+int record_decode(const char *line, size_t n, struct record *ret_record)
+	__attribute__((warn_unused_result));
 
 #endif
