@@ -25,7 +25,8 @@ static bool family_sane(const struct addr *a)
 
 static bool settings_sane(const struct ipc_message *m)
 {
-	return m->settings.register_mode < REGISTER_MODES && text_ends(m->settings.token, BODY(settings.token));
+	return m->settings.register_mode < REGISTER_MODES &&
+	       text_ends(m->settings.token, BODY(settings.token));
 }
 
 static bool interface_sane(const struct ipc_message *m)
@@ -45,7 +46,8 @@ static bool send_sane(const struct ipc_message *m)
 
 static bool machine_sane(const struct ipc_message *m)
 {
-	return spec_sane(&m->machine.spec) && (!m->machine.has_past || machine_past_sane(&m->machine.past)) &&
+	return spec_sane(&m->machine.spec) &&
+	       (!m->machine.has_past || machine_past_sane(&m->machine.past)) &&
 	       (m->machine.interface < 16 || m->machine.interface == 0xff);
 }
 

@@ -74,7 +74,13 @@ enum ipc_code {
 	RESULT_CODES
 };
 
-enum ipc_register_mode { REGISTER_OFF, REGISTER_SELF, REGISTER_TOKEN, REGISTER_ANYONE, REGISTER_MODES };
+enum ipc_register_mode {
+	REGISTER_OFF,
+	REGISTER_SELF,
+	REGISTER_TOKEN,
+	REGISTER_ANYONE,
+	REGISTER_MODES
+};
 
 /* What engine and control need of the configuration. Durations in microseconds. */
 struct ipc_settings {
@@ -110,10 +116,10 @@ struct ipc_lan {
 
 struct ipc_send {
 	uint8_t interface;
-	uint8_t reserved[3];
+	uint8_t large; /* merged by GRO: it goes out with the virtio_net_hdr it came with */
+	uint8_t vnet[IPC_VNET_HEADER];
 	uint32_t machine;
 	uint32_t length;
-	uint8_t vnet[IPC_VNET_HEADER]; /* struct virtio_net_hdr: zero, or as received with a large packet */
 	/* The IP packet, `length` bytes, follows the message. */
 };
 

@@ -22,7 +22,7 @@
 enum sandbox_role { SANDBOX_MONITOR, SANDBOX_ENGINE, SANDBOX_CONTROL };
 
 /* Bits of a set of capabilities that somebody asks to keep. */
-enum { SANDBOX_NET_RAW = 1, SANDBOX_NET_ADMIN = 2 };
+enum { SANDBOX_NET_RAW = 1, SANDBOX_NET_ADMIN = 2, SANDBOX_NET_BIND_SERVICE = 4 };
 
 /* What is active, for the log and for --check. */
 struct sandbox_report {

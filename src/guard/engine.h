@@ -1,0 +1,88 @@
+/*
+ * engine: the role that reads the LAN and decides. Shared by the files engine_*.c alone.
+ *
+ * It has no capability, no file, no network: frames come in through packet sockets the monitor made, and everything
+ * it wants done goes to the monitor as a typed request.
+ */
+#ifndef ROUSE_GUARD_ENGINE_H
+#define ROUSE_GUARD_ENGINE_H
+
+#include "core/home.h"
+#include "proto/ipc.h"
+#include "sys/channel.h"
+#include "sys/loop.h"
+#include "sys/packet.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define ENGINE_MACHINES_MAX 65536 /* a bound on what the monitor may hand over */
+#define VERIFY_MAX 64 /* registrations being verified on the LAN at once */
+
+/* A packet socket the engine reads: an interface's own, or its tap of what this host sends. */
+struct engine_port {
+	struct engine *engine;
+	struct engine_interface *of;
+	struct loop_watch watch;
+	int fd; /* -1: none */
+	bool tap;
+};
+
+struct engine_interface {
+	struct ipc_interface said;
+	struct engine_port lan, tap;
+};
+
+struct verify; /* engine_verify.c */
+struct store_queue; /* engine_requests.c */
+
+struct engine {
+	struct loop *loop;
+	struct channel *monitor, *control;
+	struct loop_timer tick;
+	struct home *home;
+	struct ipc_settings settings;
+	struct engine_interface interfaces[HOME_INTERFACES];
+	struct packet_batch *batch;
+	struct verify *verify;
+	struct store_queue *stores;
+	/* The frame being handled: a packet that is sent on at once keeps what came with it. */
+	const struct packet_frame *current;
+	const uint8_t *current_packet;
+	bool going; /* GO was said */
+};
+
+/* engine_sense.c: bytes of the LAN -> evidence for the core */
+void engine_sense(struct engine *e, struct engine_interface *i, bool tap, struct packet_frame *f,
+		  struct moment now);
+
+/* engine_effects.c: what the core wants -> requests to the monitor */
+void engine_effect(void *engine, const struct effect *x);
+/* Sends a message; what cannot be queued towards the LAN is dropped and counted, anything else ends the role. */
+void engine_tell_monitor(struct engine *e, const struct ipc_message *m);
+
+/* engine_requests.c: control's requests, and the store's answers to them */
+int engine_requests_init(struct engine *e);
+void engine_request(struct engine *e, const struct ipc_message *m, struct moment now);
+void engine_machine_granted(struct engine *e, const struct ipc_message *m, struct moment now);
+void engine_machine_forgotten(struct engine *e, const struct ipc_message *m, struct moment now);
+void engine_store_refused(struct engine *e, const struct ipc_message *m);
+void engine_result(struct engine *e, uint32_t request, enum ipc_code code, uint32_t id,
+		   const char *text);
+/* The registration that was verified goes to the store. */
+void engine_registration_verified(struct engine *e, uint32_t request,
+				  const struct ipc_registration *r, struct moment now);
+
+/* engine_verify.c: does a machine register only itself? */
+int engine_verify_init(struct engine *e);
+void engine_verify(struct engine *e, uint32_t request, const struct ipc_registration *r,
+		   struct moment now);
+/* Somebody said on the LAN that `addr` is at `mac`. */
+void engine_verify_heard(struct engine *e, const struct addr *addr, const struct mac *mac,
+			 struct moment now);
+uint64_t engine_verify_due(const struct engine *e);
+void engine_verify_tick(struct engine *e, struct moment now);
+
+int engine_main(void);
+
+#endif

@@ -1,0 +1,130 @@
+/*
+ * engine_effects: what the core wants -> requests to the monitor. One table says which request an effect becomes.
+ */
+#include "guard/engine.h"
+
+#include "sys/log.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const uint8_t lan_requests[EFFECT_KINDS] = {
+	[EFFECT_ANSWER] = IPC_ANSWER,
+	[EFFECT_ANNOUNCE] = IPC_ANNOUNCE,
+	[EFFECT_REPOINT] = IPC_REPOINT,
+	[EFFECT_SOLICIT] = IPC_SOLICIT,
+	[EFFECT_PROBE_PORT] = IPC_PROBE_PORT,
+	[EFFECT_PROBE_ECHO] = IPC_PROBE_ECHO,
+	[EFFECT_WAKE] = IPC_WAKE,
+	[EFFECT_CLAIM] = IPC_CLAIM,
+	[EFFECT_RELEASE] = IPC_RELEASE,
+	[EFFECT_LOCAL] = IPC_LOCAL,
+	[EFFECT_REFRESH] = IPC_REFRESH,
+};
+
+static void tell(struct engine *e, const struct ipc_message *m, const uint8_t *packet, size_t n)
+{
+	int r = channel_send_parts(e->monitor, m, ipc_length(m), packet, n);
+
+	if (r < 0) {
+		log_error("engine: cannot tell the monitor (%s): %s", ipc_kind_name(m->kind),
+			  strerror(-r));
+		exit(EXIT_FAILURE);
+	}
+}
+
+void engine_tell_monitor(struct engine *e, const struct ipc_message *m)
+{
+	tell(e, m, NULL, 0);
+}
+
+static void tell_lan(struct engine *e, const struct effect *x)
+{
+	struct ipc_message m = { .kind = lan_requests[x->kind] };
+
+	m.lan = (struct ipc_lan){
+		.interface = x->interface,
+		.attempt = x->attempt,
+		.port = x->port,
+		.machine = x->machine ? machine_id(x->machine) : 0,
+		.addr = x->addr,
+		.peer = x->peer,
+		.mac = x->mac,
+		.peer_mac = x->peer_mac,
+	};
+	engine_tell_monitor(e, &m);
+}
+
+static void tell_send(struct engine *e, const struct effect *x)
+{
+	struct ipc_message m = { .kind = IPC_SEND };
+
+	if (x->length > IPC_PACKET_MAX)
+		return;
+	m.send.interface = x->interface;
+	m.send.machine = machine_id(x->machine);
+	m.send.length = x->length;
+	if (x->bytes == e->current_packet && e->current->large) {
+		m.send.large = true;
+		memcpy(m.send.vnet, e->current->vnet, sizeof(m.send.vnet));
+	}
+	tell(e, &m, x->bytes, x->length);
+}
+
+static void tell_past(struct engine *e, struct machine *machine)
+{
+	struct ipc_message m = { .kind = IPC_PAST };
+
+	m.past.id = machine_id(machine);
+	machine_past_of(machine, &m.past.past);
+	engine_tell_monitor(e, &m);
+}
+
+static void tell_event(struct engine *e, const struct event *event)
+{
+	struct ipc_message m = { .kind = IPC_EVENT };
+
+	m.event = *event;
+	engine_tell_monitor(e, &m);
+}
+
+void engine_effect(void *engine, const struct effect *x)
+{
+	struct engine *e = engine;
+
+	switch ((enum effect_kind)x->kind) {
+	case EFFECT_ANSWER:
+	case EFFECT_ANNOUNCE:
+	case EFFECT_REPOINT:
+	case EFFECT_SOLICIT:
+	case EFFECT_PROBE_PORT:
+	case EFFECT_PROBE_ECHO:
+	case EFFECT_WAKE:
+	case EFFECT_CLAIM:
+	case EFFECT_RELEASE:
+	case EFFECT_LOCAL:
+	case EFFECT_REFRESH:
+		tell_lan(e, x);
+		return;
+	case EFFECT_SEND:
+		tell_send(e, x);
+		return;
+	case EFFECT_EVENT:
+		tell_event(e, x->event);
+		return;
+	case EFFECT_PAST:
+		tell_past(e, x->machine);
+		return;
+	case EFFECT_DROP: {
+		/* It is removed when the monitor says FORGOTTEN: an effect must not call back into the core. */
+		struct ipc_message m = { .kind = IPC_FORGET, .id = machine_id(x->machine) };
+
+		engine_tell_monitor(e, &m);
+		return;
+	}
+	case EFFECT_KINDS:
+		break;
+	}
+	assert(false);
+}

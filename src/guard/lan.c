@@ -1,0 +1,577 @@
+#include "guard/lan.h"
+
+#include "base/hash.h"
+#include "base/text.h"
+#include "sys/entropy.h"
+#include "sys/log.h"
+#include "sys/packet.h"
+#include "sys/reserve.h"
+#include "wire/filter.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define RECEIVE_BUFFER (1U << 20) /* bytes; the kernel's limit may be lower */
+
+/* Guards know each other by these first three bytes of their virtual MACs: the lower one keeps a claim. */
+static const uint8_t guard_prefix[3] = { 0x0a, 0x72, 0x6f };
+
+/* Stable across restarts, different for each NIC. */
+static struct mac derive_claim_mac(const struct mac *own)
+{
+	static const struct hash_key fixed = { { 0x726f757365, 0x6775617264 } };
+	uint64_t h = hash_bytes(&fixed, own->b, sizeof(own->b));
+
+	return (struct mac){ { guard_prefix[0], guard_prefix[1], guard_prefix[2],
+			       (uint8_t)(h >> 16), (uint8_t)(h >> 8), (uint8_t)h } };
+}
+
+/* Behind these only frames for the interface's own MAC arrive. */
+static const char *only_one_mac(const struct net_interface *n)
+{
+	if (n->wireless)
+		return "Wi-Fi passes frames for one MAC only";
+	if (strcmp(n->link.kind, "macvlan") == 0 || strcmp(n->link.kind, "ipvlan") == 0)
+		return "a macvlan or ipvlan passes frames for one MAC only";
+	return NULL;
+}
+
+struct mac_choice {
+	bool is_virtual;
+	struct mac mac;
+};
+
+/* Which MAC claims are made with; -EPERM and the reason in i->refused when there is no good one. */
+static int choose_mac(const struct lan *lan, struct lan_interface *i, struct mac_choice *ret_choice)
+{
+	const struct config_mac *wanted = &lan->config->virtual_mac;
+	const struct net_interface *n = i->net;
+	const char *one = only_one_mac(n);
+
+	if (wanted->kind == VIRTUAL_MAC_GIVEN) {
+		*ret_choice = (struct mac_choice){ true, wanted->mac };
+		return 0;
+	}
+	if (wanted->kind == VIRTUAL_MAC_AUTO && !one) {
+		*ret_choice = (struct mac_choice){ true, derive_claim_mac(&n->link.mac) };
+		return 0;
+	}
+	if (n->forwards4 || n->forwards6) {
+		snprintf(i->refused, sizeof(i->refused),
+			 "%s, and this host forwards %s there: its kernel would redirect and "
+			 "reject the clients",
+			 one ? one : "virtual-mac = own", n->forwards4 ? "IPv4" : "IPv6");
+		return -EPERM;
+	}
+	*ret_choice = (struct mac_choice){ false, n->link.mac };
+	return 0;
+}
+
+static void warn_own_mac(const struct lan_interface *i)
+{
+	const char *one = only_one_mac(i->net);
+
+	log_warning("%s: claims are made with its own MAC%s%s; forwarding must stay off there, "
+		    "clients that know both "
+		    "machines see one MAC for two addresses, and each claimed address costs a "
+		    "little per packet",
+		    i->said.name, one ? ": " : "", one ? one : " (virtual-mac = own)");
+}
+
+/* The filter of an interface, in memory for the caller to free; the number of instructions or a negative errno. */
+static int make_filter(const struct lan *lan, const struct lan_interface *i,
+		       const struct ipc_interface *said, struct sock_filter **ret_code)
+{
+	struct filter_ours ours = { .virtual_mac = said->claim,
+				    .own_mac = said->own,
+				    .gate_port = said->gate_port,
+				    .echo_id = said->echo_id,
+				    .fold_key = lan->fold_key };
+	struct addr *claims = calloc(i->claims_n + 1, sizeof(*claims));
+	int r = -ENOMEM;
+
+	*ret_code = calloc(BPF_MAXINSNS, sizeof(**ret_code));
+	for (size_t k = 0; claims && k < i->claims_n; k++)
+		claims[k] = i->claims[k].addr;
+	if (*ret_code && claims)
+		r = said->virtual_mac ? filter_capture(&ours, *ret_code, BPF_MAXINSNS)
+				      : filter_capture_own(&ours, claims, i->claims_n, *ret_code,
+							   BPF_MAXINSNS);
+	free(claims);
+	return r;
+}
+
+static int open_sockets(const struct lan *lan, struct lan_interface *i,
+			const struct ipc_interface *said)
+{
+	struct sock_filter *code;
+	int r = make_filter(lan, i, said, &code);
+
+	if (r >= 0)
+		r = packet_open(i->net->ifindex, code, (size_t)r, 0, RECEIVE_BUFFER,
+				&i->receive_fd);
+	free(code);
+	if (r < 0)
+		return r;
+	r = packet_open(i->net->ifindex, NULL, 0, PACKET_SEND_ONLY, 0, &i->send_fd);
+	if (r >= 0 && said->virtual_mac)
+		r = packet_accept(i->receive_fd, i->net->ifindex, &said->claim);
+	return r;
+}
+
+static void close_sockets(struct lan_interface *i)
+{
+	if (i->receive_fd >= 0)
+		close(i->receive_fd);
+	if (i->send_fd >= 0)
+		close(i->send_fd);
+	i->receive_fd = -1;
+	i->send_fd = -1;
+}
+
+static void forget_claims(struct lan *lan, struct lan_interface *i)
+{
+	for (size_t k = 0; k < i->claims_n; k++) {
+		if (i->claims[k].grouped)
+			group_leave(lan->groups, i->ifindex, &i->claims[k].addr);
+	}
+	i->claims_n = 0;
+}
+
+static void stop_serving(struct lan *lan, struct lan_interface *i)
+{
+	if (i->ifindex == 0)
+		return;
+	group_forget(lan->groups, i->ifindex);
+	i->claims_n = 0;
+	close_sockets(i);
+	i->ifindex = 0;
+	i->net = NULL;
+}
+
+static bool has_family(const struct net_interface *n, uint8_t family)
+{
+	for (size_t k = 0; k < n->addresses_n; k++) {
+		if (n->addresses[k].addr.family == family && !n->addresses[k].tentative)
+			return true;
+	}
+	return false;
+}
+
+/* What is to be said of an interface that is there. */
+static struct ipc_interface describe(const struct lan *lan, const struct lan_interface *i,
+				     const struct mac_choice *choice)
+{
+	struct ipc_interface said = i->said;
+
+	said.present = true;
+	said.up = i->net->link.up && i->net->link.carrier;
+	said.virtual_mac = choice->is_virtual;
+	said.own = i->net->link.mac;
+	said.claim = choice->mac;
+	said.has4 = has_family(i->net, 4);
+	said.has6 = has_family(i->net, 6);
+	said.gate_port = lan->gate_port;
+	said.echo_id = lan->echo_id;
+	return said;
+}
+
+/* Serves an interface, or goes on serving it: true when new sockets were opened. */
+static bool serve(struct lan *lan, struct lan_interface *i, struct ipc_interface *ret_said)
+{
+	struct mac_choice choice;
+	int r;
+
+	if (!i->net->link.ethernet) {
+		snprintf(i->refused, sizeof(i->refused), "it is no Ethernet interface");
+		return false;
+	}
+	if (choose_mac(lan, i, &choice) < 0)
+		return false;
+	*ret_said = describe(lan, i, &choice);
+	if (i->ifindex == i->net->ifindex && mac_equal(&ret_said->own, &i->said.own) &&
+	    mac_equal(&ret_said->claim, &i->said.claim))
+		return false;
+	const struct net_interface *net = i->net;
+
+	stop_serving(lan, i);
+	i->net = net;
+	r = open_sockets(lan, i, ret_said);
+	if (r < 0) {
+		close_sockets(i);
+		i->net = NULL;
+		snprintf(i->refused, sizeof(i->refused), "cannot open a packet socket: %s",
+			 strerror(-r));
+		return false;
+	}
+	i->ifindex = net->ifindex;
+	if (!ret_said->virtual_mac)
+		warn_own_mac(i);
+	return true;
+}
+
+static void say_change(const struct ipc_interface *before, const struct ipc_interface *now,
+		       const char *refused)
+{
+	if (*refused)
+		log_error("%s: not served: %s", now->name, refused);
+	else if (!now->present)
+		log_warning("%s: is not there%s", now->name,
+			    before->present ? " any more" : "; waiting for it");
+	else if (!before->present || before->up != now->up)
+		log_notice("%s: link is %s", now->name, now->up ? "up" : "down");
+	if (now->present && before->present &&
+	    (before->has4 != now->has4 || before->has6 != now->has6))
+		log_notice("%s: addresses changed (%s)", now->name,
+			   now->has4 && now->has6 ? "IPv4 and IPv6"
+			   : now->has4		  ? "IPv4 only"
+			   : now->has6		  ? "IPv6 only"
+						  : "none: nothing can be asked there");
+}
+
+/* Compares what is with what was said, and says the difference. */
+static void update_slot(struct lan *lan, uint8_t slot, bool first)
+{
+	struct lan_interface *i = &lan->slots[slot];
+	struct ipc_interface said = { .index = slot };
+	const struct net_interface *net = i->wanted ? net_by_name(lan->net, i->said.name) : NULL;
+	char refused_before[sizeof(i->refused)];
+	bool new_socket = false;
+
+	if (i->said.name[0] == 0)
+		return;
+	memcpy(said.name, i->said.name, sizeof(said.name));
+	memcpy(refused_before, i->refused, sizeof(refused_before));
+	i->refused[0] = 0;
+	/* The interface went, or one of that name came in its place. */
+	if (i->ifindex != 0 && (!net || net->ifindex != i->ifindex))
+		stop_serving(lan, i);
+	i->net = net;
+	if (net)
+		new_socket = serve(lan, i, &said);
+	if (net && (i->refused[0] || i->ifindex == 0)) {
+		stop_serving(lan, i);
+		said.present = false;
+	}
+	if (!first && !new_socket && memcmp(&said, &i->said, sizeof(said)) == 0 &&
+	    strcmp(refused_before, i->refused) == 0)
+		return;
+	if (first || memcmp(&said, &i->said, sizeof(said)) != 0 ||
+	    strcmp(refused_before, i->refused) != 0)
+		say_change(&i->said, &said, i->refused);
+	i->said = said;
+	if (lan->changed)
+		lan->changed(lan->context, slot, new_socket);
+}
+
+static void host_changed(void *context)
+{
+	struct lan *lan = context;
+
+	for (uint8_t slot = 0; slot < LAN_INTERFACES; slot++)
+		update_slot(lan, slot, false);
+}
+
+/* The slot of that name, or a free one; NULL when all are taken. */
+static struct lan_interface *slot_named(struct lan *lan, const char *name)
+{
+	struct lan_interface *unused = NULL;
+
+	for (uint8_t slot = 0; slot < LAN_INTERFACES; slot++) {
+		struct lan_interface *i = &lan->slots[slot];
+
+		if (strcmp(i->said.name, name) == 0)
+			return i;
+		if (!unused && i->said.name[0] == 0)
+			unused = i;
+	}
+	return unused;
+}
+
+static void want(struct lan *lan, const char *name)
+{
+	struct lan_interface *i = slot_named(lan, name);
+
+	if (!i) {
+		log_error("%s: not served: more than %d interfaces", name, LAN_INTERFACES);
+		return;
+	}
+	i->wanted = true;
+	if (i->said.name[0] == 0)
+		snprintf(i->said.name, sizeof(i->said.name), "%s", name);
+}
+
+static void want_configured(struct lan *lan)
+{
+	const struct config_interfaces *c = &lan->config->interfaces;
+	const struct net_interface *n;
+
+	for (uint16_t k = 0; k < c->n; k++)
+		want(lan, c->names[k]);
+	if (c->n > 0)
+		return;
+	n = net_default(lan->net);
+	if (n)
+		want(lan, n->link.name);
+	else
+		log_error("no interface to serve: there is no default route; name one with "
+			  "`interface =` in the "
+			  "configuration or --interface");
+}
+
+static void refilter(void *context)
+{
+	struct lan *lan = context;
+
+	for (uint8_t slot = 0; slot < LAN_INTERFACES; slot++) {
+		struct lan_interface *i = &lan->slots[slot];
+		struct sock_filter *code;
+		int r;
+
+		if (i->ifindex == 0 || i->said.virtual_mac)
+			continue;
+		r = make_filter(lan, i, &i->said, &code);
+		if (r >= 0)
+			r = packet_set_filter(i->receive_fd, code, (size_t)r);
+		free(code);
+		if (r < 0)
+			log_error("%s: the filter for %zu claimed addresses failed: %s",
+				  i->said.name, i->claims_n,
+				  r == -E2BIG ? "too many for claims with the interface's own MAC"
+					      : strerror(-r));
+	}
+}
+
+int lan_init(struct lan *lan, struct loop *loop, const struct config *config,
+	     void (*changed)(void *context, uint8_t slot, bool new_socket), void *context)
+{
+	int r;
+
+	memset(lan, 0, sizeof(*lan));
+	lan->config = config;
+	lan->gate_fd = -1;
+	for (uint8_t slot = 0; slot < LAN_INTERFACES; slot++) {
+		lan->slots[slot].receive_fd = -1;
+		lan->slots[slot].send_fd = -1;
+		lan->slots[slot].said.index = slot;
+	}
+	lan->echo_id = (uint16_t)entropy_u32();
+	lan->fold_key = entropy_u32();
+	r = reserve_port(&lan->gate_port, &lan->gate_fd);
+	if (r < 0)
+		return r;
+	r = group_set_new(&lan->groups);
+	if (r < 0)
+		return r;
+	r = loop_deferred_init(&lan->refilter, loop, refilter, lan);
+	if (r < 0)
+		return r;
+	r = net_view_new(loop, host_changed, lan, &lan->net);
+	if (r < 0)
+		return r;
+	want_configured(lan);
+	for (uint8_t slot = 0; slot < LAN_INTERFACES; slot++)
+		update_slot(lan, slot, true);
+	lan->changed = changed;
+	lan->context = context;
+	return 0;
+}
+
+void lan_done(struct lan *lan)
+{
+	for (uint8_t slot = 0; slot < LAN_INTERFACES; slot++) {
+		if (lan->groups)
+			stop_serving(lan, &lan->slots[slot]);
+		free(lan->slots[slot].claims);
+	}
+	loop_deferred_done(&lan->refilter);
+	net_view_free(lan->net);
+	group_set_free(lan->groups);
+	if (lan->gate_fd >= 0)
+		close(lan->gate_fd);
+	memset(lan, 0, sizeof(*lan));
+	lan->gate_fd = -1;
+}
+
+void lan_reconfigure(struct lan *lan, const struct config *config)
+{
+	lan->config = config;
+	for (uint8_t slot = 0; slot < LAN_INTERFACES; slot++)
+		lan->slots[slot].wanted = false;
+	want_configured(lan);
+	host_changed(lan);
+	for (uint8_t slot = 0; slot < LAN_INTERFACES; slot++) {
+		struct lan_interface *i = &lan->slots[slot];
+
+		if (!i->wanted)
+			memset(i->said.name, 0, sizeof(i->said.name));
+	}
+}
+
+const struct lan_interface *lan_sending(const struct lan *lan, uint8_t slot)
+{
+	const struct lan_interface *i = slot < LAN_INTERFACES ? &lan->slots[slot] : NULL;
+
+	return i && i->ifindex != 0 && i->said.up ? i : NULL;
+}
+
+static bool any_on_link(const struct lan_interface *i, const struct addr *addresses, size_t n)
+{
+	/* Link-local addresses are on every link: they decide only when there is nothing else. */
+	bool others = false;
+
+	for (size_t k = 0; k < n; k++)
+		others = others || !addr_is_link_local(&addresses[k]);
+	for (size_t k = 0; k < n; k++) {
+		if ((!others || !addr_is_link_local(&addresses[k])) &&
+		    net_on_link(i->net, &addresses[k]))
+			return true;
+	}
+	return n == 0;
+}
+
+uint8_t lan_slot_for(const struct lan *lan, const char *name, const struct addr *addresses,
+		     size_t n)
+{
+	for (uint8_t slot = 0; slot < LAN_INTERFACES; slot++) {
+		const struct lan_interface *i = &lan->slots[slot];
+
+		if (i->ifindex == 0)
+			continue;
+		if (name[0] ? strcmp(name, i->said.name) == 0 : any_on_link(i, addresses, n))
+			return slot;
+	}
+	return 0xff;
+}
+
+static const char *mac_fault(const struct lan *lan, const struct mac *m)
+{
+	if (mac_is_zero(m))
+		return "is zero";
+	if (mac_is_group(m))
+		return "is a multicast or broadcast address, no machine's";
+	for (uint8_t slot = 0; slot < LAN_INTERFACES; slot++) {
+		const struct lan_interface *i = &lan->slots[slot];
+
+		if (i->ifindex != 0 && (mac_equal(m, &i->said.own) || mac_equal(m, &i->said.claim)))
+			return "is the guard's own";
+	}
+	return NULL;
+}
+
+static const char *address_fault(const struct lan *lan, const struct addr *a, uint8_t slot)
+{
+	if (addr_is_unspecified(a) || addr_is_loopback(a) || addr_is_multicast(a) ||
+	    addr_is_limited_broadcast(a))
+		return "is no address of a machine";
+	if (net_view_owns(lan->net, a))
+		return "is the guard's own";
+	for (uint8_t k = 0; k < LAN_INTERFACES; k++) {
+		const struct lan_interface *i = &lan->slots[k];
+
+		if (i->ifindex == 0)
+			continue;
+		if (net_is_gateway(i->net, a))
+			return "is the gateway's";
+		if (net_is_broadcast(i->net, a))
+			return "is a broadcast address";
+	}
+	if (slot != 0xff && !net_on_link(lan->slots[slot].net, a))
+		return "is on no link of the guard's: it must be of the same subnet";
+	return NULL;
+}
+
+int lan_check(const struct lan *lan, const struct spec *s, char *text, size_t n)
+{
+	uint8_t slot = lan_slot_for(lan, s->interface, s->addresses, s->addresses_n);
+	const char *fault = mac_fault(lan, &s->mac);
+	char a[ADDR_TEXT];
+
+	if (fault) {
+		snprintf(text, n, "mac %s %s", mac_format(&s->mac, a), fault);
+		return -EPERM;
+	}
+	for (uint16_t k = 0; k < s->addresses_n; k++) {
+		fault = address_fault(lan, &s->addresses[k], slot);
+		if (!fault && slot == 0xff && s->origin != SPEC_FILE)
+			fault = "is on no link of the guard's: it must be of the same subnet";
+		if (!fault)
+			continue;
+		snprintf(text, n, "address %s %s", addr_format(&s->addresses[k], a), fault);
+		return -EPERM;
+	}
+	return 0;
+}
+
+bool lan_claimed(const struct lan_interface *i, const struct addr *a)
+{
+	for (size_t k = 0; k < i->claims_n; k++) {
+		if (addr_equal(&i->claims[k].addr, a))
+			return true;
+	}
+	return false;
+}
+
+/* Room for one more; false without memory. */
+static bool claims_room(struct lan_interface *i)
+{
+	if (i->claims_n < i->claims_size)
+		return true;
+	size_t size = i->claims_size ? 2 * i->claims_size : 16;
+	struct lan_claim *claims = realloc(i->claims, size * sizeof(*claims));
+
+	if (!claims)
+		return false;
+	i->claims = claims;
+	i->claims_size = size;
+	return true;
+}
+
+void lan_claim(struct lan *lan, uint8_t slot, const struct addr *a)
+{
+	struct lan_interface *i = &lan->slots[slot];
+	struct lan_claim c = { .addr = *a };
+	char text[ADDR_TEXT];
+	int r;
+
+	if (i->ifindex == 0 || lan_claimed(i, a) || !claims_room(i))
+		return;
+	/* Joining is reported on the LAN: an observer stays silent. */
+	if (a->family == 6 && !lan->config->observe) {
+		r = group_join(lan->groups, i->ifindex, a);
+		c.grouped = r >= 0;
+		if (r < 0)
+			log_warning("%s: cannot join the solicited-node group of %s: %s; behind a "
+				    "switch with MLD "
+				    "snooping its clients may not find it",
+				    i->said.name, addr_format(a, text), strerror(-r));
+	}
+	i->claims[i->claims_n++] = c;
+	if (!i->said.virtual_mac)
+		loop_defer(&lan->refilter);
+}
+
+void lan_release(struct lan *lan, uint8_t slot, const struct addr *a)
+{
+	struct lan_interface *i = &lan->slots[slot];
+
+	for (size_t k = 0; k < i->claims_n; k++) {
+		if (!addr_equal(&i->claims[k].addr, a))
+			continue;
+		if (i->claims[k].grouped)
+			group_leave(lan->groups, i->ifindex, a);
+		i->claims[k] = i->claims[--i->claims_n];
+		if (!i->said.virtual_mac)
+			loop_defer(&lan->refilter);
+		return;
+	}
+}
+
+void lan_release_all(struct lan *lan)
+{
+	for (uint8_t slot = 0; slot < LAN_INTERFACES; slot++)
+		forget_claims(lan, &lan->slots[slot]);
+}

@@ -1,0 +1,79 @@
+/*
+ * lan: the interfaces the guard serves, as the monitor keeps them: which are there, the MAC that claims are made with,
+ * the sockets that frames come and go through, the claims of each.
+ *
+ * It changes nothing on the host: no address, sysctl, route or rule. It never reads a frame.
+ */
+#ifndef ROUSE_GUARD_LAN_H
+#define ROUSE_GUARD_LAN_H
+
+#include "base/addr.h"
+#include "base/spec.h"
+#include "guard/config.h"
+#include "proto/ipc.h"
+#include "sys/group.h"
+#include "sys/loop.h"
+#include "sys/net.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define LAN_INTERFACES 16
+
+struct lan_claim {
+	struct addr addr;
+	bool grouped; /* its solicited-node group is joined */
+};
+
+struct lan_interface {
+	bool wanted; /* the configuration names it, or it has the default route */
+	struct ipc_interface said; /* what engine and control were told */
+	int ifindex; /* 0: not served */
+	const struct net_interface *net; /* valid while ifindex is set */
+	char refused[192]; /* why it is there but not served; empty otherwise */
+	int receive_fd; /* the engine's, kept to give it to the next engine */
+	int send_fd;
+	struct lan_claim *claims;
+	size_t claims_n, claims_size;
+};
+
+struct lan {
+	struct lan_interface slots[LAN_INTERFACES];
+	const struct config *config;
+	struct net_view *net;
+	struct group_set *groups;
+	struct loop_deferred refilter; /* own-MAC mode: the claims changed */
+	int gate_fd;
+	uint16_t gate_port;
+	uint16_t echo_id;
+	uint32_t fold_key; /* of filter_capture_own */
+	void (*changed)(void *context, uint8_t slot, bool new_socket); /* `said` has changed */
+	void *context;
+};
+
+/* Reads the host's interfaces and serves those that the configuration wants; `changed` is called for each later. */
+int lan_init(struct lan *lan, struct loop *loop, const struct config *config,
+	     void (*changed)(void *context, uint8_t slot, bool new_socket), void *context);
+void lan_done(struct lan *lan);
+/* After a reload: other interfaces may be wanted. Slots keep their numbers as long as their name is wanted. */
+void lan_reconfigure(struct lan *lan, const struct config *config);
+
+/* The slot, if frames can be sent there now; NULL otherwise. */
+const struct lan_interface *lan_sending(const struct lan *lan, uint8_t slot);
+/* The slot where these addresses are on link, or which is named; without addresses the first; 0xff: none now. */
+uint8_t lan_slot_for(const struct lan *lan, const char *name, const struct addr *addresses,
+		     size_t n);
+/*
+ * Why this machine must not be guarded, as a text for people, and -EPERM: a MAC that is broadcast, multicast, zero or ours;
+ * an address that is multicast, unspecified, loopback, broadcast, ours, the gateway's, or off every link.
+ */
+int lan_check(const struct lan *lan, const struct spec *s, char *text, size_t n);
+
+/* From now on the engine answers for this address: groups and filters follow. */
+void lan_claim(struct lan *lan, uint8_t slot, const struct addr *a);
+void lan_release(struct lan *lan, uint8_t slot, const struct addr *a);
+bool lan_claimed(const struct lan_interface *i, const struct addr *a);
+/* A new engine will say all claims again. */
+void lan_release_all(struct lan *lan);
+
+#endif

@@ -1,0 +1,236 @@
+#include "guard/listeners.h"
+
+#include "sys/log.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define BACKLOG 128
+
+void listeners_init(struct listeners *l,
+		    void (*tell)(void *context, const struct ipc_listener *said, int fd),
+		    void *context)
+{
+	memset(l, 0, sizeof(*l));
+	l->tell = tell;
+	l->context = context;
+}
+
+static void add(struct listeners *l, const struct ipc_listener *said, int ifindex, int fd)
+{
+	l->list[l->n++] = (struct listener){ .said = *said, .ifindex = ifindex, .fd = fd };
+	l->tell(l->context, said, fd);
+}
+
+bool listeners_adopt(struct listeners *l, int fd, const char *name)
+{
+	struct ipc_listener said = { .kind = LISTENER_CONTROL };
+	int domain = 0;
+	socklen_t n = sizeof(domain);
+
+	if (strcmp(name, "control") != 0 || l->n == LISTENERS_MAX ||
+	    getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &n) < 0 || domain != AF_UNIX)
+		return false;
+	add(l, &said, 0, fd);
+	return true;
+}
+
+static bool has_control(const struct listeners *l)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		if (l->list[i].said.kind == LISTENER_CONTROL)
+			return true;
+	}
+	return false;
+}
+
+/* The folder of the socket; only its last component is made. */
+static int make_folder(const char *path)
+{
+	char folder[CONFIG_PATH_MAX + 1];
+	char *slash;
+
+	snprintf(folder, sizeof(folder), "%s", path);
+	slash = strrchr(folder, '/');
+	if (!slash || slash == folder)
+		return 0;
+	*slash = 0;
+	if (mkdir(folder, 0755) < 0)
+		return errno == EEXIST ? 0 : -errno;
+	return 0;
+}
+
+static bool somebody_answers(const struct sockaddr_un *address)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool answers;
+
+	if (fd < 0)
+		return false;
+	answers = connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0;
+	close(fd);
+	return answers;
+}
+
+static int bind_control(int fd, const struct sockaddr_un *address, uid_t owner, gid_t group)
+{
+	mode_t mask;
+	int r;
+
+	if (unlink(address->sun_path) < 0 && errno != ENOENT)
+		return -errno;
+	/* From the first moment nobody else may connect. */
+	mask = umask(0117);
+	r = bind(fd, (const struct sockaddr *)address, sizeof(*address));
+	umask(mask);
+	if (r < 0)
+		return -errno;
+	if ((owner != (uid_t)-1 || group != (gid_t)-1) &&
+	    chown(address->sun_path, owner, group) < 0)
+		return -errno;
+	return listen(fd, BACKLOG) < 0 ? -errno : 0;
+}
+
+int listeners_control(struct listeners *l, const char *path, uid_t owner, gid_t group)
+{
+	struct ipc_listener said = { .kind = LISTENER_CONTROL };
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd;
+	int r;
+
+	if (has_control(l))
+		return 0;
+	if (strlen(path) >= sizeof(address.sun_path))
+		return -ENAMETOOLONG;
+	strcpy(address.sun_path, path);
+	r = make_folder(path);
+	if (r < 0)
+		return r;
+	if (somebody_answers(&address))
+		return -EADDRINUSE;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	r = bind_control(fd, &address, owner, group);
+	if (r < 0) {
+		close(fd);
+		return r;
+	}
+	snprintf(l->path, sizeof(l->path), "%s", path);
+	l->own_path = true;
+	add(l, &said, 0, fd);
+	return 0;
+}
+
+static socklen_t socket_address(const struct ipc_listener *said, int ifindex,
+				struct sockaddr_storage *ret_address)
+{
+	memset(ret_address, 0, sizeof(*ret_address));
+	if (said->addr.family == 4) {
+		struct sockaddr_in *v4 = (struct sockaddr_in *)ret_address;
+
+		v4->sin_family = AF_INET;
+		v4->sin_port = htons(said->port);
+		memcpy(&v4->sin_addr, said->addr.b, 4);
+		return sizeof(*v4);
+	}
+	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)ret_address;
+
+	v6->sin6_family = AF_INET6;
+	v6->sin6_port = htons(said->port);
+	v6->sin6_scope_id = addr_is_link_local(&said->addr) ? (uint32_t)ifindex : 0;
+	memcpy(&v6->sin6_addr, said->addr.b, 16);
+	return sizeof(*v6);
+}
+
+static int listen_at(const struct ipc_listener *said, int ifindex)
+{
+	struct sockaddr_storage address;
+	socklen_t n = socket_address(said, ifindex, &address);
+	int one = 1;
+	int r;
+	int fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0)
+		return -errno;
+	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (address.ss_family == AF_INET6)
+		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
+	/* A configured address may come up later. */
+	(void)setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &one, sizeof(one));
+	if (bind(fd, (struct sockaddr *)&address, n) < 0 || listen(fd, BACKLOG) < 0) {
+		r = -errno;
+		close(fd);
+		return r;
+	}
+	return fd;
+}
+
+static void want(struct listeners *l, const struct addr *a, uint16_t port, int ifindex)
+{
+	struct ipc_listener said = { .kind = LISTENER_REGISTRATION, .addr = *a, .port = port };
+	char text[ADDR_TEXT];
+	int fd;
+
+	for (size_t i = 0; i < l->n; i++) {
+		const struct listener *have = &l->list[i];
+
+		if (have->said.kind == LISTENER_REGISTRATION && addr_equal(&have->said.addr, a) &&
+		    (!addr_is_link_local(a) || have->ifindex == ifindex))
+			return;
+	}
+	if (l->n == LISTENERS_MAX) {
+		log_warning(
+			"registrations are not accepted at %s: more than %d addresses to listen at",
+			addr_format(a, text), LISTENERS_MAX);
+		return;
+	}
+	fd = listen_at(&said, ifindex);
+	if (fd < 0) {
+		log_error("registrations are not accepted at %s port %u: %s%s",
+			  addr_format(a, text), port, strerror(-fd),
+			  fd == -EACCES ? " (ports below 1024 need CAP_NET_BIND_SERVICE)" : "");
+		return;
+	}
+	add(l, &said, ifindex, fd);
+}
+
+void listeners_registration(struct listeners *l, const struct config *c, const struct lan *lan)
+{
+	if (c->register_mode == REGISTER_OFF)
+		return;
+	for (uint16_t i = 0; i < c->listen.n; i++)
+		want(l, &c->listen.list[i], (uint16_t)c->port, lan->slots[0].ifindex);
+	if (c->listen.n > 0)
+		return;
+	for (uint8_t slot = 0; slot < LAN_INTERFACES; slot++) {
+		const struct lan_interface *i = &lan->slots[slot];
+
+		for (size_t k = 0; i->ifindex != 0 && k < i->net->addresses_n; k++) {
+			if (!i->net->addresses[k].tentative)
+				want(l, &i->net->addresses[k].addr, (uint16_t)c->port, i->ifindex);
+		}
+	}
+}
+
+void listeners_tell_all(const struct listeners *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		l->tell(l->context, &l->list[i].said, l->list[i].fd);
+}
+
+void listeners_done(struct listeners *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		close(l->list[i].fd);
+	l->n = 0;
+	if (l->own_path)
+		(void)unlink(l->path);
+	l->own_path = false;
+}

@@ -1,0 +1,213 @@
+/*
+ * monitor_machines: which machines are guarded: the store keeps them, the directory checks the engine's requests against
+ * them, the engine runs them. This file keeps the three the same.
+ */
+#include "guard/monitor.h"
+
+#include "guard/reload.h"
+#include "sys/clock.h"
+#include "sys/log.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define SYNC_AFTER 500000 /* us: a power cut loses at most this and the disk's own time */
+
+void machines_sync_soon(struct monitor *m)
+{
+	uint64_t at = clock_monotonic_us() + SYNC_AFTER;
+
+	if (store_dirty(m->store) && m->sync.at == NEVER)
+		loop_timer_set(&m->sync, at);
+}
+
+/* Puts a machine into the directory and tells the engine; `request` is the engine's, or 0. */
+static void list_and_tell(struct monitor *m, const struct store_machine *s, uint32_t request)
+{
+	struct ipc_message q = { .kind = IPC_MACHINE, .request = request };
+	struct listing *l;
+
+	if (directory_put(&m->directory, s->id, &s->spec, &l) < 0) {
+		log_error("%s is not guarded: out of memory", s->spec.name);
+		return;
+	}
+	l->interface = lan_slot_for(&m->lan, s->spec.interface, s->spec.addresses,
+				    s->spec.addresses_n);
+	if (s->has_past)
+		l->state = s->past.state;
+	q.machine.id = s->id;
+	q.machine.interface = l->interface;
+	q.machine.has_past = s->has_past;
+	q.machine.past = s->past;
+	q.machine.spec = s->spec;
+	role_tell(m, ROLE_ENGINE, &q);
+}
+
+static void tell_gone(struct monitor *m, uint32_t id, uint32_t request)
+{
+	struct ipc_message q = { .kind = IPC_FORGOTTEN, .request = request, .id = id };
+
+	directory_remove(&m->directory, id);
+	role_tell(m, ROLE_ENGINE, &q);
+}
+
+static void put_file_machine(struct monitor *m, uint32_t id, const struct spec *spec)
+{
+	struct store_machine s = { .spec = *spec };
+	char fault[200];
+	int r;
+
+	if (lan_check(&m->lan, spec, fault, sizeof(fault)) < 0) {
+		log_error("%s (line %u of the configuration) is not guarded: %s", spec->name,
+			  spec->line, fault);
+		return;
+	}
+	r = store_put_machine(m->store, id, spec, &s.id);
+	if (r < 0 || store_machine(m->store, s.id, &s) < 0) {
+		log_error("%s (line %u of the configuration) is not guarded: %s", spec->name,
+			  spec->line, strerror(-r));
+		return;
+	}
+	list_and_tell(m, &s, 0);
+}
+
+static void apply_step(void *who, enum reload_step what, uint32_t id, const struct spec *spec)
+{
+	struct monitor *m = who;
+	struct store_machine other;
+
+	switch (what) {
+	case RELOAD_REMOVE:
+		if (store_forget(m->store, id) == 0)
+			tell_gone(m, id, 0);
+		return;
+	case RELOAD_CHANGE:
+	case RELOAD_ADD:
+		put_file_machine(m, id, spec);
+		return;
+	case RELOAD_CLASH:
+		if (store_machine(m->store, id, &other) < 0)
+			return;
+		log_error("%s (line %u of the configuration) is not guarded: its name or an "
+			  "address is taken by machine %s, "
+			  "which %s; `rouse remove` that one, then reload",
+			  spec->name, spec->line, other.spec.name,
+			  other.spec.origin == SPEC_ADDED ? "was added by command"
+							  : "registered itself");
+		return;
+	case RELOAD_STEPS:
+		return;
+	}
+}
+
+int machines_load(struct monitor *m)
+{
+	return reload_plan(m->store, &m->config, apply_step, m);
+}
+
+void machines_reload(struct monitor *m)
+{
+	int r = reload_plan(m->store, &m->config, apply_step, m);
+
+	if (r < 0)
+		log_error("the machines of the configuration were not all taken over: %s",
+			  strerror(-r));
+	machines_sync_soon(m);
+}
+
+void machines_tell_all(struct monitor *m)
+{
+	struct store_machine s = { .id = 0 };
+
+	while (store_next(m->store, s.id, &s))
+		list_and_tell(m, &s, 0);
+}
+
+void machines_relocate(struct monitor *m)
+{
+	struct store_machine s = { .id = 0 };
+
+	while (store_next(m->store, s.id, &s)) {
+		struct listing *l = directory_find(&m->directory, s.id);
+		uint8_t slot = lan_slot_for(&m->lan, s.spec.interface, s.spec.addresses,
+					    s.spec.addresses_n);
+
+		if (l && l->interface != slot)
+			list_and_tell(m, &s, 0);
+	}
+}
+
+static void refuse(struct monitor *m, uint32_t request, enum ipc_code code, const char *why)
+{
+	struct ipc_message q = { .kind = IPC_REFUSED, .request = request };
+
+	q.result.code = code;
+	strncpy(q.result.text, why, sizeof(q.result.text) - 1);
+	role_tell(m, ROLE_ENGINE, &q);
+}
+
+static void refuse_store(struct monitor *m, uint32_t request, int error)
+{
+	char why[IPC_TEXT];
+
+	if (error == -EEXIST) {
+		refuse(m, request, RESULT_REFUSED, "another machine has its name or MAC");
+		return;
+	}
+	snprintf(why, sizeof(why), "it could not be stored in %s: %s; nothing was changed",
+		 m->config.state_dir, strerror(-error));
+	refuse(m, request, RESULT_FULL, why);
+}
+
+void machines_store(struct monitor *m, const struct ipc_message *q)
+{
+	struct store_machine s = { .id = 0 };
+	char fault[200];
+	int r;
+
+	/* The configuration is the owner's alone. */
+	if (q->machine.spec.origin == SPEC_FILE) {
+		log_error("the engine asked to store a machine of the configuration");
+		refuse(m, q->request, RESULT_REFUSED, "not permitted");
+		return;
+	}
+	if (lan_check(&m->lan, &q->machine.spec, fault, sizeof(fault)) < 0) {
+		refuse(m, q->request, RESULT_REFUSED, fault);
+		return;
+	}
+	if (q->machine.id == 0 && store_machines(m->store) >= m->config.machines_max) {
+		refuse(m, q->request, RESULT_FULL,
+		       "too many machines (machines-max in roused.conf)");
+		return;
+	}
+	r = store_put_machine(m->store, q->machine.id, &q->machine.spec, &s.id);
+	if (r >= 0)
+		r = store_machine(m->store, s.id, &s);
+	if (r < 0) {
+		refuse_store(m, q->request, r);
+		return;
+	}
+	list_and_tell(m, &s, q->request);
+}
+
+void machines_forget(struct monitor *m, const struct ipc_message *q)
+{
+	int r = store_forget(m->store, q->id);
+
+	if (r < 0 && r != -ENOENT)
+		refuse_store(m, q->request, r);
+	else
+		tell_gone(m, q->id, q->request);
+}
+
+void machines_past(struct monitor *m, const struct ipc_message *q)
+{
+	struct listing *l = directory_find(&m->directory, q->past.id);
+
+	/* It may have been removed while this was on its way. */
+	if (!l)
+		return;
+	l->state = q->past.past.state;
+	store_put_past(m->store, q->past.id, &q->past.past);
+}

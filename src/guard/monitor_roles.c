@@ -1,0 +1,226 @@
+/*
+ * monitor_roles: starts engine and control, tells them what they must know, and starts again the one that dies. The pair
+ * between the two stays in the monitor's hands, so that the death of one is no event for the other.
+ */
+#include "guard/monitor.h"
+
+#include "sys/clock.h"
+#include "sys/log.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define WAITING_MAX \
+	(16U << 20) /* bytes of messages to a role that is slow: all machines at once must fit */
+#define STOP_WAIT 300000 /* us for a role to take its last messages */
+
+static const struct role_words {
+	const char *name;
+	char *const argv[2];
+} words[ROLE_KINDS] = {
+	[ROLE_ENGINE] = { "engine", { (char[]){ "roused: engine" }, NULL } },
+	[ROLE_CONTROL] = { "control", { (char[]){ "roused: control" }, NULL } },
+};
+
+static void give_up(struct monitor *m, const char *why)
+{
+	log_error("%s", why);
+	m->result = EXIT_FAILURE;
+	loop_stop(m->loop);
+}
+
+void role_tell_with(struct monitor *m, enum role_kind kind, const struct ipc_message *q, int fd)
+{
+	struct role *r = &m->roles[kind];
+	int e;
+
+	/* It is told everything when it starts. */
+	if (!r->channel)
+		return;
+	e = channel_send(r->channel, q, ipc_length(q), &fd, fd >= 0 ? 1 : 0);
+	if (e == -ENOBUFS) {
+		log_error("the %s does not listen any more", words[kind].name);
+		(void)role_signal(&r->process, SIGKILL);
+	}
+}
+
+void role_tell(struct monitor *m, enum role_kind kind, const struct ipc_message *q)
+{
+	role_tell_with(m, kind, q, -1);
+}
+
+static void tell_settings(struct monitor *m, enum role_kind kind)
+{
+	struct ipc_message q = { .kind = IPC_SETTINGS };
+
+	config_settings(&m->config, &q.settings);
+	if (kind != ROLE_CONTROL)
+		memset(q.settings.token, 0, sizeof(q.settings.token));
+	role_tell(m, kind, &q);
+}
+
+void roles_tell_settings(struct monitor *m)
+{
+	tell_settings(m, ROLE_ENGINE);
+	tell_settings(m, ROLE_CONTROL);
+}
+
+/* What a new process must know; its interfaces come with their sockets. */
+static void tell_everything(struct monitor *m, enum role_kind kind)
+{
+	struct ipc_message q = { .kind = IPC_INTERFACE };
+
+	tell_settings(m, kind);
+	for (uint8_t slot = 0; slot < LAN_INTERFACES; slot++) {
+		const struct lan_interface *i = &m->lan.slots[slot];
+
+		if (!i->said.present)
+			continue;
+		q.interface = i->said;
+		role_tell_with(m, kind, &q, kind == ROLE_ENGINE ? i->receive_fd : -1);
+	}
+	if (kind == ROLE_ENGINE) {
+		lan_release_all(&m->lan);
+		local_restart(&m->local);
+		machines_tell_all(m);
+	} else {
+		listeners_tell_all(&m->listeners);
+	}
+	q = (struct ipc_message){ .kind = IPC_GO };
+	role_tell(m, kind, &q);
+}
+
+static void said(void *context, struct channel_message *c)
+{
+	struct role *r = context;
+	const struct ipc_message *q = c->bytes;
+
+	if (!ipc_check(q, c->length)) {
+		log_error("a malformed message from the %s: it is ended", words[r->kind].name);
+		(void)role_signal(&r->process, SIGKILL);
+		return;
+	}
+	if (r->kind == ROLE_ENGINE)
+		monitor_engine_said(r->monitor, q);
+	else
+		monitor_control_said(r->monitor, q);
+}
+
+/* Its end shows at the pidfd, with the reason. */
+static void channel_ended(void *context, int why)
+{
+	(void)context;
+	(void)why;
+}
+
+static void forget_process(struct role *r)
+{
+	if (r->watching)
+		loop_watch_done(&r->ended);
+	r->watching = false;
+	channel_free(r->channel);
+	r->channel = NULL;
+}
+
+/* Too many deaths in too short a time. */
+static bool keeps_dying(struct role *r)
+{
+	uint64_t now = clock_monotonic_us();
+	uint64_t oldest = r->deaths[r->deaths_n % DEATHS_MAX];
+
+	r->deaths[r->deaths_n++ % DEATHS_MAX] = now;
+	return r->deaths_n > DEATHS_MAX && now - oldest < DEATHS_WINDOW;
+}
+
+static int start(struct role *r);
+
+static void ended(void *context, unsigned int what)
+{
+	struct role *r = context;
+	struct role_end end;
+	char why[160];
+
+	(void)what;
+	if (role_reap(&r->process, &end) != 1)
+		return;
+	forget_process(r);
+	if (r->monitor->stopping)
+		return;
+	snprintf(why, sizeof(why), "the %s ended unexpectedly (%s %d)", words[r->kind].name,
+		 end.killed ? "signal" : "status", end.code);
+	if (keeps_dying(r)) {
+		log_error("%s", why);
+		snprintf(why, sizeof(why),
+			 "the %s died %d times within a minute: giving up; please report this with "
+			 "the log above",
+			 words[r->kind].name, DEATHS_MAX + 1);
+		give_up(r->monitor, why);
+		return;
+	}
+	log_warning("%s; it is started again", why);
+	if (start(r) < 0)
+		give_up(r->monitor, "it could not be started again");
+}
+
+static int start(struct role *r)
+{
+	struct monitor *m = r->monitor;
+	int ends[2];
+	int e = channel_pair(ends);
+
+	if (e < 0)
+		return e;
+	e = role_spawn(&m->image, words[r->kind].argv, ends[1], m->sisters[r->kind], &r->process);
+	close(ends[1]);
+	if (e < 0) {
+		log_error("cannot start the %s: %s", words[r->kind].name, strerror(-e));
+		close(ends[0]);
+		return e;
+	}
+	e = loop_watch_init(&r->ended, m->loop, r->process.pidfd, LOOP_READ, ended, r);
+	r->watching = e >= 0;
+	if (e >= 0)
+		e = channel_new(m->loop, ends[0], IPC_BYTES_MAX, WAITING_MAX,
+				&(struct channel_handler){ said, channel_ended, r }, &r->channel);
+	else
+		close(ends[0]);
+	if (e < 0)
+		return e;
+	tell_everything(m, r->kind);
+	return 0;
+}
+
+int roles_init(struct monitor *m)
+{
+	for (int k = 0; k < ROLE_KINDS; k++) {
+		m->roles[k].monitor = m;
+		m->roles[k].kind = (enum role_kind)k;
+		m->roles[k].process.pidfd = -1;
+		m->sisters[k] = -1;
+	}
+	return channel_pair(m->sisters);
+}
+
+int roles_start(struct monitor *m)
+{
+	int e = start(&m->roles[ROLE_ENGINE]);
+
+	return e < 0 ? e : start(&m->roles[ROLE_CONTROL]);
+}
+
+void roles_stop(struct monitor *m)
+{
+	m->stopping = true;
+	for (int k = 0; k < ROLE_KINDS; k++) {
+		if (m->roles[k].channel)
+			(void)channel_drain(m->roles[k].channel, STOP_WAIT);
+		forget_process(&m->roles[k]);
+		role_kill(&m->roles[k].process);
+		if (m->sisters[k] >= 0)
+			close(m->sisters[k]);
+	}
+}
