@@ -209,8 +209,8 @@ class Machine:
             self.link.flush("eth0")
             self.link.set_up("eth0", False)
         if self.flap:
-            switch.set_up(self.w, False)
-            switch.set_up(self.w, True)
+            switch.set_up(self.w, False)            # long enough for the switch to see it
+            self.lan.loop.later(0.1, switch.set_up, self.w, True)
         self.state = "asleep"
         return when
 
