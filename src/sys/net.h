@@ -26,7 +26,8 @@ struct net_interface {
 	struct netlink_link link;
 	bool wireless; /* has a phy80211 or wireless folder in sysfs */
 	bool forwards4; /* the kernel forwards IPv4 packets that arrive here */
-	bool forwards6;
+	bool forwards6; /* likewise IPv6: it does for all interfaces, or this one is forced to */
+	bool own6; /* the interface's own IPv6 setting, alone not decisive */
 	struct netlink_address *addresses;
 	size_t addresses_n;
 	struct netlink_route gateways[NET_GATEWAYS_MAX]; /* default routes through it */

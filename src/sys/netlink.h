@@ -17,11 +17,11 @@
 #define NETLINK_NAME 16 /* IFNAMSIZ */
 
 enum netlink_kind {
-	NETLINK_LINK,
-	NETLINK_ADDRESS,
-	NETLINK_ROUTE, /* default routes of the main table alone */
-	NETLINK_NEIGHBOUR,
-	NETLINK_FORWARDING,
+	NET_LINK,
+	NET_ADDRESS,
+	NET_ROUTE, /* default routes of the main table alone */
+	NET_NEIGHBOUR,
+	NET_FORWARDING,
 };
 
 struct netlink_link {
