@@ -34,7 +34,8 @@ struct home_settings {
 	uint64_t wake_window;
 };
 
-#define HOLD_PACKET_MAX 2048 /* bytes of an IP packet that can be held; larger ones wake but are not held */
+#define HOLD_PACKET_MAX \
+	2048 /* bytes of an IP packet that can be held; larger ones wake but are not held */
 
 /* Internals, sized here so that the caller can provide arrays of them. */
 struct hold_slot; /* one held packet */
@@ -53,7 +54,8 @@ struct home_memory {
 	uint32_t knockers_n;
 	struct hash_node **knocker_buckets; /* a power of two of them */
 	uint32_t knocker_buckets_n;
-	struct hash_node **address_buckets; /* likewise; home_wants_buckets() says when more are due */
+	struct hash_node *
+		*address_buckets; /* likewise; home_wants_buckets() says when more are due */
 	uint32_t address_buckets_n;
 	struct hash_node **mac_buckets;
 	uint32_t mac_buckets_n;
@@ -73,13 +75,15 @@ struct home_interface {
 };
 
 size_t home_size(void);
-void home_init(struct home *h, const struct home_settings *s, const struct home_memory *m, struct effect_sink sink);
+void home_init(struct home *h, const struct home_settings *s, const struct home_memory *m,
+	       struct effect_sink sink);
 void home_configure(struct home *h, const struct home_settings *s, struct moment now);
-void home_interface_set(struct home *h, uint8_t interface, const struct home_interface *i, struct moment now);
+void home_interface_set(struct home *h, uint8_t interface, const struct home_interface *i,
+			struct moment now);
 /* > 0: hand buckets of that size to home_grow(), which returns the old ones for the caller to free. */
 size_t home_wants_buckets(const struct home *h);
-void home_grow(struct home *h, struct hash_node **address_buckets, struct hash_node **mac_buckets, size_t n,
-	       struct hash_node ***ret_old_address, struct hash_node ***ret_old_mac);
+void home_grow(struct home *h, struct hash_node **address_buckets, struct hash_node **mac_buckets,
+	       size_t n, struct hash_node ***ret_old_address, struct hash_node ***ret_old_mac);
 
 /* --- machines --- */
 
@@ -93,7 +97,8 @@ struct machine *machine_place(void *memory, const struct spec *s, uint32_t id);
 int home_check(const struct home *h, const struct spec *s, const struct machine *except,
 	       const struct machine **ret_other);
 /* Starts to guard; `past` NULL: new. The caller has checked. */
-void home_add(struct home *h, struct machine *m, uint8_t interface, const struct machine_past *past, struct moment now);
+void home_add(struct home *h, struct machine *m, uint8_t interface, const struct machine_past *past,
+	      struct moment now);
 /* `to` takes the place and the state of `from` (same id); addresses that are gone are released; `from` may be freed then. */
 void home_replace(struct home *h, struct machine *from, struct machine *to, struct moment now);
 /* Releases its claims; the memory may be freed then. */
@@ -105,7 +110,8 @@ struct machine *home_by_id(const struct home *h, uint32_t id); /* linear; not fo
 struct machine *home_by_name(const struct home *h, const char *name); /* linear */
 struct machine *home_by_mac(const struct home *h, const struct mac *mac);
 struct machine *home_by_address(const struct home *h, uint8_t interface, const struct addr *a);
-struct machine *home_next(const struct home *h, const struct machine *m); /* NULL starts and ends; in order of adding */
+struct machine *home_next(const struct home *h,
+			  const struct machine *m); /* NULL starts and ends; in order of adding */
 size_t home_count(const struct home *h);
 
 uint32_t machine_id(const struct machine *m);
@@ -169,8 +175,8 @@ struct packet {
 void home_packet(struct home *h, const struct packet *p, struct moment now);
 
 /* An answer to one of the ready gate's half-open SYNs: SYN-ACK (open) or RST. */
-void home_port_answer(struct home *h, uint8_t interface, const struct addr *a, uint16_t port, bool open,
-		      struct moment now);
+void home_port_answer(struct home *h, uint8_t interface, const struct addr *a, uint16_t port,
+		      bool open, struct moment now);
 /* An answer to an echo probe. */
 void home_echo_answer(struct home *h, uint8_t interface, const struct addr *a, struct moment now);
 
