@@ -40,8 +40,11 @@ void config_init(struct config *c)
 	for (size_t i = 0; i < config_keys_n; i++) {
 		const struct config_key *k = &config_keys[i];
 
-		if (*k->fallback && k->type->parse(k, k->fallback, config_field(k, c)) != NULL)
-			assert(!"a default is valid");
+		const char *why = NULL;
+
+		if (*k->fallback)
+			why = k->type->parse(k, k->fallback, config_field(k, c));
+		assert(!why);
 	}
 }
 

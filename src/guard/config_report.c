@@ -27,8 +27,9 @@ static void add(struct config_report *r, uint32_t line, bool warning, const char
 	r->n += more[r->n].text != NULL;
 }
 
-static void vreport(struct config_report *r, uint32_t line, bool warning, const char *format,
-		    va_list args)
+__attribute__((format(printf, 4, 0))) static void vreport(struct config_report *r, uint32_t line,
+							  bool warning, const char *format,
+							  va_list args)
 {
 	char raw[512];
 	char text[1024];

@@ -2,7 +2,7 @@
  * record: one line of the state journal: "crc32hex verb key=value …\n", values percent-escaped.
  *
  * Owns: the text form of what survives a restart, and its checksum. Pure: it neither opens files nor knows what is in
- * the others lines. Names are used instead of numbers, so that a version understands what another one wrote: verbs and keys it
+ * the other lines. Names are used instead of numbers, so that a version understands what another one wrote: verbs and keys it
  * does not know are skipped.
  */
 #ifndef ROUSE_PROTO_RECORD_H
@@ -46,6 +46,9 @@ size_t record_gone(uint32_t id, char to[static RECORD_MAX]);
 size_t record_past(uint32_t id, const struct machine_past *p, char to[static RECORD_MAX]);
 size_t record_event(const struct event *e, char to[static RECORD_MAX]);
 size_t record_ids(uint32_t next_machine, uint64_t next_event, char to[static RECORD_MAX]);
+
+/* CRC-32 (IEEE 802.3) of what follows it in a line; for tests that make lines of their own. */
+uint32_t record_checksum(const char *bytes, size_t n);
 
 #define RECORD_STRANGE 1 /* whole, but a verb or a kind of event that only a newer version knows */
 
