@@ -1,8 +1,10 @@
 """Fixtures of the lab: a LAN that is always removed, and the rule that nothing is left of it."""
 
+import fcntl
 import os
 import shutil
 import sys
+import tempfile
 
 import pytest
 
@@ -14,6 +16,8 @@ from lan import Lan  # noqa: E402
 
 
 def pytest_collection_modifyitems(config, items):
+    # Those that need the box alone first, then the longest: at the end all workers finish about the same time.
+    items.sort(key=lambda item: ("alone" not in item.keywords, "slow" not in item.keywords))
     if os.geteuid() != 0:
         for item in items:
             item.add_marker(pytest.mark.skip(reason="network namespaces need root"))
@@ -23,8 +27,17 @@ def pytest_collection_modifyitems(config, items):
                 item.add_marker(pytest.mark.xfail(reason="roused is not built", run=False))
 
 
-def pytest_configure(config):
-    config.addinivalue_line("markers", "needs_guard: needs the built roused")
+@pytest.fixture(autouse=True)
+def box(request):
+    """Tests share the two cores; one marked `alone` has them to itself (across workers, in order of arrival)."""
+    alone = request.node.get_closest_marker("alone") is not None
+    base = os.path.join(tempfile.gettempdir(), f"rouse-lab-{os.geteuid()}")
+    with open(base + ".turn", "w", encoding="ascii") as turn, open(base + ".box", "w", encoding="ascii") as data:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        fcntl.flock(data, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        if not alone:
+            fcntl.flock(turn, fcntl.LOCK_UN)
+        yield
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from scenes import asleep, check_connected, claim_mac, wait_quiet
 from tools import built
 
-pytestmark = pytest.mark.needs_guard
+pytestmark = [pytest.mark.needs_guard, pytest.mark.alone]
 
 
 def pump(host, *argv):
