@@ -391,7 +391,7 @@ bool prefix_contains(const struct prefix *p, const struct addr *a)
 	if (p->addr.family != a->family)
 		return false;
 	for (size_t i = 0; i < addr_size(a); i++) {
-		if ((a->b[i] & prefix_mask(p->length, i)) != p->addr.b[i])
+		if ((a->b[i] ^ p->addr.b[i]) & prefix_mask(p->length, i))
 			return false;
 	}
 	return true;
