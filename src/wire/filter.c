@@ -41,6 +41,7 @@ enum label {
 	TO_REJECT,
 	TO_UNTAGGED,
 	TO_TYPES,
+	TO_V4_BROADCAST,
 	TO_V4_OWN,
 	TO_V4_TCP,
 	TO_V4_CLAIMS,
@@ -49,6 +50,7 @@ enum label {
 	TO_V6_TCP,
 	TO_V6_OWN,
 	TO_V6_CLAIMS,
+	TO_V6_TREE,
 	LABEL_END
 };
 
@@ -101,6 +103,18 @@ static void here(struct program *p, enum label l)
 	p->labels[l - LABEL_FIRST] = p->n;
 }
 
+/* From behind instruction i to a label; a number that is no label is a distance already. Classic BPF only goes forward. */
+static uint8_t distance(const struct program *p, size_t i, uint8_t label)
+{
+	size_t at;
+
+	if (label < LABEL_FIRST)
+		return label;
+	at = p->labels[label - LABEL_FIRST];
+	assert(at > i && at <= p->n);
+	return (uint8_t)(at - i - 1);
+}
+
 static void resolve(struct program *p)
 {
 	if (p->full)
@@ -111,10 +125,8 @@ static void resolve(struct program *p)
 
 		if (BPF_CLASS(s->code) != BPF_JMP || BPF_OP(s->code) == BPF_JA)
 			continue;
-		if (s->jt >= LABEL_FIRST)
-			s->jt = (uint8_t)(p->labels[s->jt - LABEL_FIRST] - i - 1);
-		if (s->jf >= LABEL_FIRST)
-			s->jf = (uint8_t)(p->labels[s->jf - LABEL_FIRST] - i - 1);
+		s->jt = distance(p, i, s->jt);
+		s->jf = distance(p, i, s->jf);
 	}
 }
 
@@ -139,8 +151,10 @@ static void put_untagged(struct program *p)
 	here(p, TO_UNTAGGED);
 }
 
+/* `no` is a name: what follows is different for its two comparisons. */
 static void put_dst_is(struct program *p, const struct mac *m, enum label yes, enum label no)
 {
+	assert(no >= LABEL_FIRST);
 	load(p, BPF_W, AT_DST_LOW);
 	is(p, be32(m->b + 2), NEXT, no);
 	load(p, BPF_H, AT_DST);
@@ -149,7 +163,8 @@ static void put_dst_is(struct program *p, const struct mac *m, enum label yes, e
 
 static void put_v4(struct program *p, const struct filter_ours *ours)
 {
-	put_dst_is(p, &ours->own_mac, TO_V4_OWN, NEXT);
+	put_dst_is(p, &ours->own_mac, TO_V4_OWN, TO_V4_BROADCAST);
+	here(p, TO_V4_BROADCAST);
 	put_dst_is(p, &MAC_BROADCAST, NEXT, TO_REJECT);
 	load(p, BPF_B, AT_V4_PROTOCOL);
 	is(p, PROTOCOL_UDP, NEXT, TO_REJECT);
@@ -360,9 +375,10 @@ static size_t put_own_rules(struct program *p, const struct filter_ours *ours)
 {
 	put_untagged(p);
 	put_types(p, ours);
-	put_verdicts(p);
 	here(p, TO_V6_CLAIMS);
-	put_dst_is(p, &ours->own_mac, NEXT, TO_REJECT);
+	put_dst_is(p, &ours->own_mac, TO_V6_TREE, TO_REJECT);
+	put_verdicts(p);
+	here(p, TO_V6_TREE);
 	put(p, BPF_JMP | BPF_JA, 0);
 	here(p, TO_V4_CLAIMS);
 	resolve(p);
