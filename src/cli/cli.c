@@ -1,0 +1,203 @@
+#include "cli/cli.h"
+
+#include "base/text.h"
+
+#include <getopt.h>
+#include <stdarg.h>
+#include <string.h>
+
+#define NAME_WIDTH 10
+
+const struct cli_command cli_commands[] = {
+	{ "status", "[NAME] [--json]", "what the guard thinks of its machines",
+	  "Shows every machine, or one: its state and since when, its addresses and rules, and its "
+	  "last wake.\n\n"
+	  "  --json             as data: {\"machines\": [...]}, see rouse(1)\n",
+	  "rouse status nas", cli_status },
+	{ "wake", "NAME [--wait[=SECONDS]] [--json]", "wake a machine",
+	  "Wakes a machine.\n\n"
+	  "  --wait[=SECONDS]   until it has answered, at most so long (default: as long as the "
+	  "guard tries)\n"
+	  "  --json             the result as data, see rouse(1)\n\n"
+	  "Exit status with --wait: 0 it is awake, 4 no sign of life, 3 no such machine, 1 "
+	  "anything else.\n",
+	  "rouse wake nas --wait && ssh nas", cli_wake },
+	{ "add", "NAME --mac MAC [--address IP]... [--on RULE]...", "guard a machine from now on",
+	  "Guards a machine from now on, also after a restart.\n\n"
+	  "  --mac MAC          its MAC address\n"
+	  "  --address IP       one of its addresses; without any it is woken by request only\n"
+	  "  --on RULE          what wakes it: tcp/22, tcp/22+data, udp/9987, tcp/8000-8010, any, "
+	  "echo\n"
+	  "                     (default: any TCP connection attempt)\n"
+	  "  --from SOURCE      only these wake it: addresses, prefixes or MACs (default: all)\n"
+	  "  --ignore-from SRC  these do not\n"
+	  "  --secureon PASS    SecureOn password, 01:02:03:04:05:06\n"
+	  "  --interface NAME   the guard's interface to it (default: where its addresses are)\n",
+	  "rouse add nas --mac be:ef:fa:ce:c0:de --address 192.0.2.50 --on tcp/22 --on tcp/445",
+	  cli_add },
+	{ "remove", "NAME", "guard a machine no more",
+	  "Stops guarding a machine that was added or registered. One that the configuration file "
+	  "names\n"
+	  "stays: the message says in which line.\n",
+	  "rouse remove nas", cli_remove },
+	{ "log", "[NAME] [-f] [-n NUMBER] [--json]", "what happened",
+	  "Shows the last events, of all machines or of one.\n\n"
+	  "  -f, --follow       go on with what happens\n"
+	  "  -n, --lines N      the last N (default: all that are kept, at most 1000)\n"
+	  "  --json             one object a line, see rouse(1)\n",
+	  "rouse log nas -f", cli_log },
+	{ "register", "--guard HOST[:PORT] [OPTION]...",
+	  "tell a guard that this machine goes to sleep",
+	  "Runs on the machine itself, before it sleeps: tells the guard to stand in for it.\n\n"
+	  "  --guard HOST[:PORT]  the guard (port 13717; an IPv6 address with port in brackets)\n"
+	  "  --name NAME          what it is called (default: the host's name)\n"
+	  "  --interface NAME     the interface to speak of (default: the one to the guard)\n"
+	  "  --mac MAC            its MAC (default: the interface's)\n"
+	  "  --address IP         one of its addresses (default: the interface's; may be "
+	  "repeated)\n"
+	  "  --on RULE            what wakes it, as in rouse add (default: any TCP connection "
+	  "attempt)\n"
+	  "  --secureon PASS      SecureOn password\n"
+	  "  --token-file FILE    what `register = token` asks for; - is standard input\n"
+	  "  --no-goodbye         only be guarded from now on: this machine does not sleep yet\n",
+	  "rouse register --guard 192.0.2.1 --on tcp/22", cli_register },
+	{ "version", "", "the versions of this program and of the guard",
+	  "Prints the version of this program and of the guard that runs here.\n", "rouse version",
+	  cli_version },
+	{ NULL, NULL, NULL, NULL, NULL, NULL },
+};
+
+void cli_put(FILE *to, const char *text)
+{
+	size_t n = strlen(text);
+
+	for (size_t i = 0; i < n;) {
+		size_t length = text_utf8_length(text + i, n - i);
+
+		if (length == 0 || text_is_control(text + i, length)) {
+			fprintf(to, "\\x%02x", (unsigned int)(unsigned char)text[i]);
+			i++;
+		} else {
+			fwrite(text + i, 1, length, to);
+			i += length;
+		}
+	}
+}
+
+void cli_complain(const struct cli *c, const char *format, ...)
+{
+	char line[2048];
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	fputs("rouse: ", c->err);
+	cli_put(c->err, line);
+	fputc('\n', c->err);
+}
+
+static void point_to_help(const struct cli *c)
+{
+	if (c->command)
+		fprintf(c->err, "Try 'rouse %s --help'.\n", c->command->name);
+	else
+		fputs("Try 'rouse --help'.\n", c->err);
+}
+
+enum cli_exit cli_usage(const struct cli *c, const char *format, ...)
+{
+	char line[1024];
+	va_list args;
+
+	if (format) {
+		va_start(args, format);
+		(void)vsnprintf(line, sizeof(line), format, args);
+		va_end(args);
+		cli_complain(c, "%s", line);
+	}
+	point_to_help(c);
+	return CLI_USAGE;
+}
+
+static void print_help(FILE *to)
+{
+	fputs("usage: rouse [--socket PATH] COMMAND ...\n\n"
+	      "Looks at the guard of this host and steers it.\n\n",
+	      to);
+	for (const struct cli_command *k = cli_commands; k->name; k++)
+		fprintf(to, "  %-*s%s\n", NAME_WIDTH, k->name, k->summary);
+	fputs("\n  --socket PATH  the guard's control socket (default: " CLI_SOCKET ")\n"
+	      "\nrouse COMMAND --help says more. Example: rouse status\n",
+	      to);
+}
+
+static void print_command_help(FILE *to, const struct cli_command *k)
+{
+	fprintf(to, "usage: rouse [--socket PATH] %s%s%s\n\n%s\nExample:\n  %s\n", k->name,
+		k->arguments[0] ? " " : "", k->arguments, k->help, k->example);
+}
+
+static bool wants_help(int argc, char **argv)
+{
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+			return true;
+	}
+	return false;
+}
+
+static int run_command(struct cli *c, int argc, char **argv)
+{
+	/* getopt starts its complaints with it. */
+	static char name[64];
+
+	for (const struct cli_command *k = cli_commands; k->name; k++) {
+		if (strcmp(k->name, argv[0]) != 0)
+			continue;
+		c->command = k;
+		if (wants_help(argc, argv)) {
+			print_command_help(c->out, k);
+			return CLI_DONE;
+		}
+		(void)snprintf(name, sizeof(name), "rouse %s", k->name);
+		argv[0] = name;
+		optind = 0;
+		return (int)k->run(c, argc, argv);
+	}
+	return (int)cli_usage(c, "there is no command '%s'", argv[0]);
+}
+
+int cli_run(struct cli *c, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "socket", required_argument, NULL, 's' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int o;
+
+	optind = 0;
+	/* '+': options behind the command are the command's. */
+	while ((o = getopt_long(argc, argv, "+h", options, NULL)) != -1) {
+		switch (o) {
+		case 's':
+			c->socket = optarg;
+			break;
+		case 'h':
+			print_help(c->out);
+			return CLI_DONE;
+		case 'V':
+			fputs("rouse " ROUSE_VERSION "\n", c->out);
+			return CLI_DONE;
+		default:
+			return (int)cli_usage(c, NULL);
+		}
+	}
+	if (optind == argc) {
+		print_help(c->err);
+		return CLI_USAGE;
+	}
+	return run_command(c, argc - optind, argv + optind);
+}

@@ -1,0 +1,63 @@
+/*
+ * cli: the command `rouse`: a table of subcommands, and what they have in common.
+ *
+ * Commands get a struct cli instead of the process's own streams, so that tests can look at what they print.
+ */
+#ifndef ROUSE_CLI_CLI_H
+#define ROUSE_CLI_CLI_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#define CLI_SOCKET "/run/rouse/control.sock"
+
+enum cli_exit {
+	CLI_DONE = 0,
+	CLI_FAILED = 1, /* no guard, or it refused */
+	CLI_USAGE = 2,
+	CLI_NOT_FOUND = 3, /* no such machine */
+	CLI_NO_SIGN_OF_LIFE = 4,
+};
+
+struct cli {
+	FILE *out, *err;
+	const char *socket;
+	bool colour; /* on `out` */
+	uint64_t now_ms; /* wall clock, for "3 min ago" */
+	const struct cli_command *command;
+};
+
+struct cli_command {
+	const char *name;
+	const char *arguments; /* behind the name, in the usage line */
+	const char *summary; /* one line, for the list */
+	const char *help; /* what it does and its options */
+	const char *example;
+	enum cli_exit (*run)(struct cli *c, int argc, char **argv);
+};
+
+/* The table; a NULL name ends it. */
+extern const struct cli_command cli_commands[];
+
+/* The whole program but for the process: returns the exit status. */
+int cli_run(struct cli *c, int argc, char **argv);
+
+/* "rouse: ...\n" to err. */
+__attribute__((format(printf, 2, 3))) void cli_complain(const struct cli *c, const char *format,
+							...);
+/* The same and where help is; returns CLI_USAGE. */
+__attribute__((format(printf, 2, 3))) enum cli_exit cli_usage(const struct cli *c,
+							      const char *format, ...);
+/* Text that somebody else made: control characters become \xNN, valid UTF-8 stays. */
+void cli_put(FILE *to, const char *text);
+
+enum cli_exit cli_status(struct cli *c, int argc, char **argv);
+enum cli_exit cli_wake(struct cli *c, int argc, char **argv);
+enum cli_exit cli_add(struct cli *c, int argc, char **argv);
+enum cli_exit cli_remove(struct cli *c, int argc, char **argv);
+enum cli_exit cli_log(struct cli *c, int argc, char **argv);
+enum cli_exit cli_register(struct cli *c, int argc, char **argv);
+enum cli_exit cli_version(struct cli *c, int argc, char **argv);
+
+#endif

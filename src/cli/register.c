@@ -1,0 +1,351 @@
+/*
+ * register: `rouse register`, run on the machine itself: tells a guard to stand in for it. Finds its own MAC and
+ * addresses: those of the interface that leads to the guard.
+ */
+#include "cli/cli.h"
+#include "cli/own.h"
+#include "cli/spec_options.h"
+
+#include "base/text.h"
+#include "proto/registration.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#define CONNECT_MS 5000
+#define ANSWER_SECONDS 15
+
+struct registering {
+	struct cli *cli;
+	char host[256];
+	char port[8];
+	const char *interface;
+	const char *name;
+	const char *token_file;
+	struct registration what;
+};
+
+/* "host", "host:port", "[v6]:port", "v6" */
+static bool parse_guard(const char *text, struct registering *r)
+{
+	size_t n = strlen(text);
+	const char *port = NULL;
+
+	if (text[0] == '[') {
+		const char *end = strchr(text, ']');
+
+		if (!end || (end[1] && end[1] != ':'))
+			return false;
+		port = end[1] ? end + 2 : NULL;
+		n = (size_t)(end - text) - 1;
+		text++;
+	} else if (strchr(text, ':') && strchr(text, ':') == strrchr(text, ':')) {
+		n = (size_t)(strchr(text, ':') - text);
+		port = text + n + 1;
+	}
+	if (n == 0 || n >= sizeof(r->host))
+		return false;
+	memcpy(r->host, text, n);
+	r->host[n] = 0;
+	if (port) {
+		uint64_t number;
+
+		if (text_parse_u64(port, 65535, &number) < 0 || number == 0)
+			return false;
+		memcpy(r->port, port, strlen(port) < sizeof(r->port) ? strlen(port) + 1 : 0);
+	} else {
+		(void)snprintf(r->port, sizeof(r->port), "%d", REGISTRATION_PORT);
+	}
+	return r->port[0] != 0;
+}
+
+/* connect(2) that does not take for ever; the error, positive. */
+static int connect_in_time(int fd, const struct addrinfo *to)
+{
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
+	int error = 0;
+	socklen_t n = sizeof(error);
+
+	if (connect(fd, to->ai_addr, to->ai_addrlen) == 0)
+		return 0;
+	if (errno != EINPROGRESS)
+		return errno;
+	if (poll(&p, 1, CONNECT_MS) <= 0)
+		return ETIMEDOUT;
+	return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &n) < 0 ? errno : error;
+}
+
+/* A connection to the guard, or -1 after a message. */
+static int dial(const struct registering *r)
+{
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
+	struct addrinfo *all;
+	int error = getaddrinfo(r->host, r->port, &hints, &all);
+
+	if (error) {
+		cli_complain(r->cli, "%s: %s", r->host, gai_strerror(error));
+		return -1;
+	}
+	for (const struct addrinfo *a = all; a; a = a->ai_next) {
+		int fd = socket(a->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+		error = fd < 0 ? errno : connect_in_time(fd, a);
+		if (error == 0) {
+			freeaddrinfo(all);
+			return fd;
+		}
+		if (fd >= 0)
+			close(fd);
+	}
+	freeaddrinfo(all);
+	cli_complain(r->cli, "no guard answers at %s port %s: %s", r->host, r->port,
+		     strerror(error));
+	return -1;
+}
+
+static struct addr own_end(int fd)
+{
+	struct sockaddr_storage s = { 0 };
+	socklen_t n = sizeof(s);
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+	const struct sockaddr_in *v4 = (const struct sockaddr_in *)(const void *)&s;
+	const uint8_t *v6 =
+		(const uint8_t *)&((const struct sockaddr_in6 *)(const void *)&s)->sin6_addr;
+
+	if (getsockname(fd, (struct sockaddr *)&s, &n) < 0)
+		return ADDR_NONE;
+	if (s.ss_family == AF_INET)
+		return addr_v4((const uint8_t *)&v4->sin_addr);
+	return memcmp(v6, mapped, sizeof(mapped)) == 0 ? addr_v4(v6 + sizeof(mapped)) : addr_v6(v6);
+}
+
+/* What the options did not say: MAC, addresses, name. */
+static bool complete(struct registering *r, int fd)
+{
+	struct spec *s = &r->what.spec;
+	struct addr end = own_end(fd);
+	struct own own = { .addresses_n = 0 };
+	bool given = s->addresses_n > 0;
+	bool known = r->interface ? own_by_name(r->interface, &own) == 0
+				  : own_by_address(&end, &own) == 0;
+
+	if (!known && r->interface)
+		cli_complain(r->cli, "there is no interface '%s'", r->interface);
+	if (!known && r->interface)
+		return false;
+	if (mac_is_zero(&s->mac))
+		s->mac = own.mac;
+	if (mac_is_zero(&s->mac)) {
+		cli_complain(r->cli,
+			     "the way to %s is not an Ethernet interface; name one with "
+			     "--interface, or give --mac",
+			     r->host);
+		return false;
+	}
+	for (size_t i = 0; i < own.addresses_n && !given; i++)
+		(void)spec_add_address(s, &own.addresses[i]);
+	if (s->addresses_n == 0) {
+		cli_complain(r->cli, "this machine has no address there; give one with --address");
+		return false;
+	}
+	return true;
+}
+
+static bool take_name(struct registering *r)
+{
+	struct spec *s = &r->what.spec;
+	char host[256] = "";
+
+	if (r->name) {
+		if (!spec_name_valid(r->name, strlen(r->name)))
+			return false;
+		memcpy(s->name, r->name, strlen(r->name) + 1);
+		return true;
+	}
+	(void)gethostname(host, sizeof(host) - 1);
+	host[strcspn(host, ".")] = 0;
+	if (spec_name_valid(host, strlen(host)))
+		memcpy(s->name, host, strlen(host) + 1);
+	else
+		registration_default_name(&s->mac, s->name);
+	return true;
+}
+
+/* The first line of the file. */
+static bool take_token(struct registering *r)
+{
+	char line[REGISTRATION_TOKEN_MAX + 2] = "";
+	FILE *f;
+	bool read;
+
+	if (!r->token_file)
+		return true;
+	f = strcmp(r->token_file, "-") == 0 ? stdin : fopen(r->token_file, "re");
+	if (!f) {
+		cli_complain(r->cli, "%s: %s", r->token_file, strerror(errno));
+		return false;
+	}
+	read = fgets(line, sizeof(line), f) != NULL;
+	if (f != stdin)
+		(void)fclose(f);
+	line[strcspn(line, "\r\n")] = 0;
+	if (!read || line[0] == 0 || strlen(line) > REGISTRATION_TOKEN_MAX) {
+		cli_complain(r->cli, "%s: its first line is no token of 1 to %d bytes",
+			     r->token_file, REGISTRATION_TOKEN_MAX);
+		return false;
+	}
+	memcpy(r->what.token, line, strlen(line) + 1);
+	return true;
+}
+
+static bool send_all(int fd, const char *bytes, size_t n)
+{
+	while (n > 0) {
+		ssize_t sent = send(fd, bytes, n, MSG_NOSIGNAL);
+
+		if (sent <= 0)
+			return false;
+		bytes += sent;
+		n -= (size_t)sent;
+	}
+	return true;
+}
+
+/* Sends the JSON; the guard's text in `reply`, without its NUL. */
+static bool exchange(struct registering *r, int fd, char *reply, size_t size)
+{
+	struct timeval limit = { .tv_sec = ANSWER_SECONDS };
+	char json[16384];
+	int n = registration_encode(&r->what, json, sizeof(json));
+	size_t used = 0;
+	ssize_t got = 1;
+	int flags = 0;
+
+	/* Blocking from here on: there is one thing to wait for. */
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+	flags = fcntl(fd, F_GETFL);
+	(void)fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
+	if (n < 0 || !send_all(fd, json, (size_t)n)) {
+		cli_complain(r->cli, "cannot send to %s: %s", r->host,
+			     strerror(n < 0 ? -n : errno));
+		return false;
+	}
+	while (used < size - 1 && (got = recv(fd, reply + used, size - 1 - used, 0)) > 0) {
+		used += (size_t)got;
+		if (memchr(reply, 0, used))
+			break;
+	}
+	reply[used] = 0;
+	if (used == 0) {
+		cli_complain(r->cli, "%s does not answer: %s", r->host,
+			     got < 0 ? strerror(errno) : "it ended the connection");
+		return false;
+	}
+	return true;
+}
+
+static void say_done(const struct registering *r)
+{
+	const struct spec *s = &r->what.spec;
+	char mac[MAC_TEXT];
+	char address[ADDR_TEXT];
+
+	cli_put(r->cli->out, s->name);
+	fprintf(r->cli->out, ": registered at ");
+	cli_put(r->cli->out, r->host);
+	fprintf(r->cli->out, " with %s", mac_format(&s->mac, mac));
+	for (uint16_t i = 0; i < s->addresses_n; i++)
+		fprintf(r->cli->out, " %s", addr_format(&s->addresses[i], address));
+	fputc('\n', r->cli->out);
+}
+
+static enum cli_exit do_register(struct registering *r)
+{
+	char reply[1024];
+	bool ok;
+	int fd;
+
+	if (!take_token(r))
+		return CLI_FAILED;
+	fd = dial(r);
+	if (fd < 0)
+		return CLI_FAILED;
+	ok = complete(r, fd) && take_name(r) && exchange(r, fd, reply, sizeof(reply));
+	close(fd);
+	if (!ok)
+		return CLI_FAILED;
+	if (strcmp(reply, REGISTRATION_OK) != 0) {
+		cli_complain(r->cli, "%s refused: %s", r->host, reply);
+		return CLI_FAILED;
+	}
+	say_done(r);
+	return CLI_DONE;
+}
+
+enum { OPTION_GUARD = SPEC_OPTION_END, OPTION_NAME, OPTION_TOKEN_FILE, OPTION_NO_GOODBYE };
+
+static const char *take_option(int o, struct registering *r)
+{
+	switch (o) {
+	case OPTION_GUARD:
+		return parse_guard(optarg, r) ? NULL : "is no HOST or HOST:PORT";
+	case OPTION_NAME:
+		r->name = optarg;
+		return spec_name_valid(optarg, strlen(optarg))
+			       ? NULL
+			       : "is no machine's name: 1 to 63 bytes without '/'";
+	case OPTION_TOKEN_FILE:
+		r->token_file = optarg;
+		return NULL;
+	case OPTION_NO_GOODBYE:
+		r->what.goodbye = false;
+		return NULL;
+	case SPEC_OPTION_INTERFACE:
+		r->interface = optarg;
+		return NULL;
+	default:
+		return spec_option_take(o, optarg, &r->what.spec);
+	}
+}
+
+enum cli_exit cli_register(struct cli *c, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "guard", required_argument, NULL, OPTION_GUARD },
+		{ "name", required_argument, NULL, OPTION_NAME },
+		{ "interface", required_argument, NULL, SPEC_OPTION_INTERFACE },
+		{ "mac", required_argument, NULL, SPEC_OPTION_MAC },
+		{ "address", required_argument, NULL, SPEC_OPTION_ADDRESS },
+		{ "on", required_argument, NULL, SPEC_OPTION_ON },
+		{ "secureon", required_argument, NULL, SPEC_OPTION_SECUREON },
+		{ "token-file", required_argument, NULL, OPTION_TOKEN_FILE },
+		{ "no-goodbye", no_argument, NULL, OPTION_NO_GOODBYE },
+		{ NULL, 0, NULL, 0 },
+	};
+	struct registering r = { .cli = c, .what.goodbye = true };
+	int o;
+
+	while ((o = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		const char *why;
+
+		if (o == '?')
+			return cli_usage(c, NULL);
+		why = take_option(o, &r);
+		if (why)
+			return cli_usage(c, "'%s' %s", optarg, why);
+	}
+	if (optind != argc)
+		return cli_usage(c, "'%s' is not expected here", argv[optind]);
+	if (!r.host[0])
+		return cli_usage(c, "--guard is needed");
+	return do_register(&r);
+}
