@@ -6,10 +6,10 @@
  *   sandbox_strip      engine, control: no capability at all
  *   sandbox_close      every role, when everything is open: no_new_privs, Landlock, seccomp
  *
- * The only door to libseccomp; Landlock by raw system calls, because headers are older than
- * kernels. What the kernel does not have is left out and reported, never an error. seccomp and
- * Landlock are inherited: the monitor's are the union of what it and its roles need, and each role
- * narrows them.
+ * The only door to libseccomp (sandbox_seccomp.c); Landlock by raw system calls, because headers
+ * are older than kernels. What the kernel does not have is left out and reported, never an error.
+ * seccomp and Landlock are inherited: the monitor's are the union of what it and its roles need,
+ * and each role narrows them.
  */
 #ifndef ROUSE_SYS_SANDBOX_H
 #define ROUSE_SYS_SANDBOX_H
@@ -66,16 +66,20 @@ struct sandbox_path {
 int sandbox_close(enum sandbox_role role, const struct sandbox_path *paths, size_t n,
 		  struct sandbox_report *report);
 
+/* This build has sanitizers, and lets pass what they need: for tests only. */
+bool sandbox_relaxed(void);
+
 #define SANDBOX_TEXT 160
 /* "user, capabilities net_raw, seccomp, Landlock ABI 7", with what is missing named. Returns `to`.
  */
 char *sandbox_report_format(const struct sandbox_report *r, char to[static SANDBOX_TEXT]);
 
 /*
- * For tests that ask a role to do what it must not: tries one action ("open", "socket", "send" (a
- * frame on fd, a packet socket), "exec", "connect", "ptrace", "kill", "fork", "dup" (fd onto 3),
- * "write"(on fd)) and returns 0 when it was possible, or a negative errno. Some actions end the
- * process (SIGSYS): that is a refusal too. -EINVAL: no such action.
+ * For tests that ask a role to do what it must not: tries one action and returns 0 when it was
+ * possible, or a negative errno. Some end the process (SIGSYS): that is a refusal too.
+ * Actions: open, socket, send and write (a frame on fd, a packet socket), dup (fd), close (4),
+ * exec, connect (fd), ptrace, kill (the parent, with signal 0), fork, code (new executable memory),
+ * unshare. -EINVAL: no such action.
  */
 int sandbox_probe(const char *action, int fd);
 

@@ -1,0 +1,181 @@
+/*
+ * Landlock by raw system calls: kernels have more of it than the headers we compile with. Rules
+ * name directories, because the files in them are replaced by rename.
+ */
+#include "sys/sandbox_parts.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <link.h>
+#include <linux/landlock.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#ifndef LANDLOCK_ACCESS_FS_TRUNCATE
+#define LANDLOCK_ACCESS_FS_TRUNCATE (UINT64_C(1) << 14) /* ABI 3 */
+#endif
+#ifndef LANDLOCK_ACCESS_FS_IOCTL_DEV
+#define LANDLOCK_ACCESS_FS_IOCTL_DEV (UINT64_C(1) << 15) /* ABI 5 */
+#endif
+#ifndef LANDLOCK_ACCESS_NET_BIND_TCP
+#define LANDLOCK_ACCESS_NET_BIND_TCP (UINT64_C(1) << 0) /* ABI 4 */
+#define LANDLOCK_ACCESS_NET_CONNECT_TCP (UINT64_C(1) << 1)
+#endif
+#ifndef LANDLOCK_SCOPE_SIGNAL
+#define LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET (UINT64_C(1) << 0) /* ABI 6 */
+#define LANDLOCK_SCOPE_SIGNAL (UINT64_C(1) << 1)
+#endif
+
+/* struct landlock_ruleset_attr as of ABI 6; older kernels accept the longer one while it is 0. */
+struct ruleset {
+	uint64_t fs, net, scoped;
+};
+
+#define READ_ONLY (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
+#define RUN (READ_ONLY | LANDLOCK_ACCESS_FS_EXECUTE)
+#define WRITE                                                                      \
+	(READ_ONLY | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_TRUNCATE | \
+	 LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SOCK |              \
+	 LANDLOCK_ACCESS_FS_REMOVE_FILE)
+/* What a rule on a file, not a directory, may say. */
+#define OF_FILES                                                     \
+	(LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE | \
+	 LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_TRUNCATE)
+
+/* Everything of files that this ABI can forbid. */
+static uint64_t all_of_files(int abi)
+{
+	uint64_t all = (LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1;
+
+	if (abi >= 2)
+		all |= LANDLOCK_ACCESS_FS_REFER;
+	if (abi >= 3)
+		all |= LANDLOCK_ACCESS_FS_TRUNCATE;
+	if (abi >= 5)
+		all |= LANDLOCK_ACCESS_FS_IOCTL_DEV;
+	return all;
+}
+
+/* One path and what is below it; a path that is not there needs no rule. */
+static int allow(int ruleset, const char *path, uint64_t access)
+{
+	struct landlock_path_beneath_attr rule = { .allowed_access = access };
+	struct stat s;
+	int r = 0;
+
+	rule.parent_fd = open(path, O_PATH | O_CLOEXEC);
+	if (rule.parent_fd < 0)
+		return errno == ENOENT || errno == ENOTDIR || errno == EACCES ? 0 : -errno;
+	if (fstat(rule.parent_fd, &s) < 0)
+		r = -errno;
+	else if (!S_ISDIR(s.st_mode))
+		rule.allowed_access &= OF_FILES;
+	if (r == 0 &&
+	    syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0)
+		r = -errno;
+	close(rule.parent_fd);
+	return r;
+}
+
+struct allow_libraries {
+	int ruleset;
+	uint64_t access;
+	int result;
+};
+
+/* The directory of one loaded library, wherever a distribution keeps it. */
+static int allow_library(struct dl_phdr_info *info, size_t size, void *context)
+{
+	struct allow_libraries *a = context;
+	char path[PATH_MAX];
+	char *slash;
+
+	(void)size;
+	if (info->dlpi_name[0] != '/' || strlen(info->dlpi_name) >= sizeof(path))
+		return 0; /* the program itself, and the vDSO */
+	strcpy(path, info->dlpi_name);
+	slash = strrchr(path, '/');
+	slash[slash == path] = 0;
+	a->result = allow(a->ruleset, path, a->access);
+	return a->result;
+}
+
+static int allow_image(int ruleset, uint64_t access)
+{
+	char path[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+	char *slash;
+
+	if (n < 0)
+		return -errno;
+	path[n] = 0;
+	slash = strrchr(path, '/');
+	if (!slash)
+		return -EINVAL;
+	slash[slash == path] = 0;
+	return allow(ruleset, path, access);
+}
+
+/* Should keep: its own directories, and what starting a role again reads. Must not keep: the rest.
+ */
+static int allow_monitor(int ruleset, uint64_t all, const struct sandbox_path *paths, size_t n)
+{
+	/*
+	 * Without the loader's cache (replaced by rename, so one day not ours any more) libraries
+	 * are searched in the usual directories.
+	 */
+	static const char *const read_only[] = { "/etc/ld.so.cache", "/etc/localtime",
+						 "/usr/share/zoneinfo" };
+	struct allow_libraries libraries = { .ruleset = ruleset, .access = RUN & all };
+	int r = allow_image(ruleset, RUN & all);
+
+	if (r == 0) {
+		dl_iterate_phdr(allow_library, &libraries);
+		r = libraries.result;
+	}
+	for (size_t i = 0; r == 0 && i < sizeof(read_only) / sizeof(read_only[0]); i++)
+		r = allow(ruleset, read_only[i], READ_ONLY & all);
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = allow(ruleset, paths[i].path, (paths[i].write ? WRITE : READ_ONLY) & all);
+	return r;
+}
+
+static struct ruleset ruleset_of(enum sandbox_role role, int abi)
+{
+	struct ruleset s = { .fs = all_of_files(abi) };
+
+	/* The monitor listens, and never connects. Roles get their sockets ready-made. */
+	if (abi >= 4)
+		s.net = LANDLOCK_ACCESS_NET_CONNECT_TCP |
+			(role == SANDBOX_MONITOR ? 0 : LANDLOCK_ACCESS_NET_BIND_TCP);
+	/* Signals only to roles; the service manager's socket was connected before. */
+	if (abi >= 6)
+		s.scoped = LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET | LANDLOCK_SCOPE_SIGNAL;
+	return s;
+}
+
+int sandbox_landlock(enum sandbox_role role, const struct sandbox_path *paths, size_t n)
+{
+	int abi = (int)syscall(SYS_landlock_create_ruleset, NULL, 0,
+			       LANDLOCK_CREATE_RULESET_VERSION);
+	struct ruleset attributes = ruleset_of(role, abi);
+	int ruleset, r = 0;
+
+	if (abi <= 0)
+		return -errno;
+	ruleset = (int)syscall(SYS_landlock_create_ruleset, &attributes, sizeof(attributes), 0);
+	if (ruleset < 0)
+		return -errno;
+	if (role == SANDBOX_MONITOR)
+		r = allow_monitor(ruleset, attributes.fs, paths, n);
+	if (r == 0 && SANDBOX_SANITIZED)
+		r = allow(ruleset, "/proc", READ_ONLY & attributes.fs);
+	if (r == 0 && syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)
+		r = -errno;
+	close(ruleset);
+	return r < 0 ? r : abi;
+}
