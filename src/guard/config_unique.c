@@ -53,19 +53,35 @@ static void grow(struct config_unique *u)
 		free(hash_rehash(&u->table, buckets, n));
 }
 
+static struct entry *find(const struct config_unique *u, uint64_t hash, const char *kind,
+			  const char *value)
+{
+	for (struct hash_node *node = hash_first(&u->table, hash); node; node = hash_next(node)) {
+		struct entry *e = container_of(node, struct entry, node);
+
+		if (strcmp(e->kind, kind) == 0 && strcmp(e->value, value) == 0)
+			return e;
+	}
+	return NULL;
+}
+
+size_t config_unique_owner(const struct config_unique *u, const char *kind, const char *value)
+{
+	const struct entry *e = find(u, hash_bytes(&u->key, value, strlen(value) + 1), kind, value);
+
+	return e ? e->owner : SIZE_MAX;
+}
+
 int64_t config_unique_add(struct config_unique *u, const char *kind, const char *value,
 			  size_t owner, uint32_t line, size_t *ret_owner)
 {
 	size_t n = strlen(value) + 1;
 	uint64_t hash = hash_bytes(&u->key, value, n);
-	struct entry *e;
+	struct entry *e = find(u, hash, kind, value);
 
-	for (struct hash_node *node = hash_first(&u->table, hash); node; node = hash_next(node)) {
-		e = container_of(node, struct entry, node);
-		if (strcmp(e->kind, kind) == 0 && strcmp(e->value, value) == 0) {
-			*ret_owner = e->owner;
-			return e->line;
-		}
+	if (e) {
+		*ret_owner = e->owner;
+		return e->line;
 	}
 	e = malloc(sizeof(*e) + n);
 	if (!e)

@@ -1,5 +1,5 @@
 /*
- * config_unique: which names, MACs and addresses the machines of a file have already, and on which line.
+ * config_unique: who has a name, a MAC or an address already. Owners are numbers of the caller.
  */
 #ifndef ROUSE_GUARD_CONFIG_UNIQUE_H
 #define ROUSE_GUARD_CONFIG_UNIQUE_H
@@ -22,5 +22,8 @@ void config_unique_done(struct config_unique *u);
  */
 int64_t config_unique_add(struct config_unique *u, const char *kind, const char *value,
 			  size_t owner, uint32_t line, size_t *ret_owner);
+
+/* Who has it; SIZE_MAX: nobody. */
+size_t config_unique_owner(const struct config_unique *u, const char *kind, const char *value);
 
 #endif

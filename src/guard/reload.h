@@ -3,7 +3,7 @@
  * Used at start and on SIGHUP alike. A machine of the file is the same machine as long as its MAC is the same, whatever
  * its name: it keeps id and past.
  *
- * Does nothing by itself: the caller acts on each step.
+ * Changes nothing by itself: the caller acts on each step.
  */
 #ifndef ROUSE_GUARD_RELOAD_H
 #define ROUSE_GUARD_RELOAD_H
@@ -20,8 +20,9 @@ enum reload_step {
 };
 
 /*
- * Calls `step` for each machine that differs, removals first, then changes, then additions, so that doing each at once
- * never clashes. -ENOMEM, or 0.
+ * Calls `step` for each machine that differs, in an order in which no name and no address is ever with two
+ * machines. The caller does each step in the store at once (but RELOAD_CLASH): the next one depends on it.
+ * -ENOMEM, or 0.
  */
 int reload_plan(const struct store *s, const struct config *c,
 		void (*step)(void *who, enum reload_step what, uint32_t id,
