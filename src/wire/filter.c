@@ -15,6 +15,8 @@
 #define DHCP_SERVER 67
 #define ECHO_REPLY_V4 0
 #define ECHO_REPLY_V6 129
+#define FOLD_SHIFT \
+	15 /* brings the high bits down: without it prefixes that differ in few bits meet */
 
 /* Offsets into the frame. */
 enum {
@@ -264,9 +266,14 @@ int filter_outgoing(const struct mac *virtual_mac, struct sock_filter *to, size_
 
 uint32_t filter_fold(uint32_t fold_key, const struct addr *a)
 {
-	uint32_t k = fold_key | 1;
+	uint32_t fold = be32(a->b);
 
-	return ((be32(a->b) * k + be32(a->b + 4)) * k + be32(a->b + 8)) * k + be32(a->b + 12);
+	for (size_t i = 4; i < 16; i += 4) {
+		fold *= fold_key | 1;
+		fold ^= fold >> FOLD_SHIFT;
+		fold += be32(a->b + i);
+	}
+	return fold;
 }
 
 /* A = filter_fold of the IPv6 destination. */
@@ -275,6 +282,9 @@ static void put_fold(struct program *p, uint32_t fold_key)
 	load(p, BPF_W, AT_V6_DST);
 	for (uint32_t i = 1; i < 4; i++) {
 		put(p, BPF_ALU | BPF_MUL | BPF_K, fold_key | 1);
+		put(p, BPF_MISC | BPF_TAX, 0);
+		put(p, BPF_ALU | BPF_RSH | BPF_K, FOLD_SHIFT);
+		put(p, BPF_ALU | BPF_XOR | BPF_X, 0);
 		put(p, BPF_MISC | BPF_TAX, 0);
 		load(p, BPF_W, AT_V6_DST + 4 * i);
 		put(p, BPF_ALU | BPF_ADD | BPF_X, 0);

@@ -26,8 +26,8 @@ struct filter_ours {
 
 #define FILTER_CAPTURE_LENGTH 59 /* instructions of filter_capture */
 #define FILTER_OUTGOING_LENGTH 13 /* of filter_outgoing */
-#define FILTER_OWN_ADDRESSES_MAX \
-	3184 /* claims that always fit into filter_capture_own's BPF_MAXINSNS */
+/* Claims that fit into filter_capture_own's BPF_MAXINSNS (4096), whatever their families. */
+#define FILTER_OWN_ADDRESSES_MAX 3209
 
 /*
  * Everything to the virtual MAC; all ARP; neighbour discovery right behind the IPv6 header; to our own MAC: TCP to the
@@ -48,7 +48,7 @@ int filter_capture_own(const struct filter_ours *ours, const struct addr *claime
 /* What the guard's own host sends or forwards to the virtual MAC (for a socket without PACKET_IGNORE_OUTGOING). */
 int filter_outgoing(const struct mac *virtual_mac, struct sock_filter *to, size_t size);
 
-/* ((w0 * k + w1) * k + w2) * k + w3 over the four words of an IPv6 address, k = fold_key | 1. */
+/* The 32-bit digest of an IPv6 address that filter_capture_own compares; fold_key keeps strangers from choosing one. */
 uint32_t filter_fold(uint32_t fold_key, const struct addr *a);
 
 #endif

@@ -91,6 +91,12 @@ static inline uint32_t bpf_run(const struct sock_filter *code, size_t n, const s
 		case BPF_ALU | BPF_MUL | BPF_K:
 			a *= s->k;
 			break;
+		case BPF_ALU | BPF_RSH | BPF_K:
+			a >>= s->k;
+			break;
+		case BPF_ALU | BPF_XOR | BPF_X:
+			a ^= x;
+			break;
 		case BPF_ALU | BPF_ADD | BPF_X:
 			a += x;
 			break;
