@@ -212,7 +212,7 @@ static struct bucket *bucket_of(const char *text, uint64_t now)
 
 void log_vline(enum log_level level, const char *format, va_list args)
 {
-	char text[LOG_LINE_MAX];
+	char text[LOG_LINE_MAX + 1]; /* one more than a line takes: then it is seen to be cut */
 	uint64_t now = clock_monotonic_us();
 	int saved = errno;
 

@@ -1,6 +1,7 @@
 #include "sys/loop.h"
 
 #include "sys/clock.h"
+#include "sys/log.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -24,6 +25,15 @@ static void nap_over(evutil_socket_t fd, short what, void *context)
 	(void)fd, (void)what, (void)context;
 }
 
+/* What libevent says it also returns, except what it ends the process for. */
+static void libevent_says(int severity, const char *message)
+{
+	if (severity == EVENT_LOG_ERR)
+		log_error("libevent: %s", message);
+	else
+		log_debug("libevent: %s", message);
+}
+
 int loop_new(struct loop **ret_loop)
 {
 	struct loop *l = calloc(1, sizeof(*l));
@@ -31,6 +41,7 @@ int loop_new(struct loop **ret_loop)
 
 	if (!l || !config)
 		goto failed;
+	event_set_log_callback(libevent_says);
 	/* No locks: no threads. Precise: with the coarse clock timers would be 4 ms off. */
 	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
 	event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER);
