@@ -257,14 +257,15 @@ static bool repoints(const struct machine *m)
 
 void gate_repoint_soon(struct home *h, struct machine *m)
 {
-	uint64_t at = m->life.repointed_at + GATE_REPOINT_GAP;
+	uint64_t again = home_in(h, GATE_REPOINT_GAP);
 
 	if (!repoints(m))
 		return;
-	if (at <= h->now.us)
+	if (m->life.repointed_at + GATE_REPOINT_GAP <= h->now.us)
 		repoint(h, m);
-	else
-		m->life.repoint_at = at;
+	/* And once more: a client may have heard us before it heard the machine. */
+	if (again < m->life.repoint_at)
+		m->life.repoint_at = again;
 }
 
 /* --- time --- */

@@ -36,7 +36,7 @@ void gate_release_all(struct home *h, struct machine *m);
 void gate_stop(struct home *h, struct machine *m);
 /* The port answered. */
 void gate_answer(struct home *h, struct machine *m, struct claim *c, uint16_t port, bool open);
-/* A frame of the machine: its clients may have learned its MAC from it. */
+/* A frame of the machine that others may hear: its clients may have learned its MAC from it. */
 void gate_repoint_soon(struct home *h, struct machine *m);
 uint64_t gate_due(const struct home *h, const struct machine *m);
 void gate_tick(struct home *h, struct machine *m);

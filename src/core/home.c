@@ -519,6 +519,7 @@ void home_solicit(struct home *h, const struct solicit *s, struct moment now)
 	sender = home_sender(h, s->interface, &s->asker_mac);
 	if (sender) {
 		(void)life_seen(h, sender, true);
+		gate_repoint_soon(h, sender);
 		home_settle(h, sender);
 	}
 	c = home_claim(h, s->interface, &s->target);
@@ -555,6 +556,8 @@ void home_heard(struct home *h, const struct heard *x, struct moment now)
 			m->life.answered_at = h->now.us;
 		if (life_seen(h, m, x->must))
 			heard_address(h, m, x);
+		if (!x->answer)
+			gate_repoint_soon(h, m);
 		home_settle(h, m);
 	}
 	if (!x->claims || home_is_own(h, &x->said))

@@ -180,7 +180,6 @@ bool life_seen(struct home *h, struct machine *m, bool must)
 	/* Where nothing is claimed there is nothing to be handed back: a frame is enough. */
 	if (m->state == MACHINE_WAKING && !machine_holds_claims(m))
 		life_is_awake(h, m);
-	gate_repoint_soon(h, m);
 	return true;
 }
 

@@ -61,7 +61,7 @@
 #define GATE_SILENCE (3 * SECOND) /* neither SYN-ACK nor RST: a firewall drops the probes */
 #define GATE_THERE (1 * SECOND) /* and the machine was heard so recently */
 #define GATE_REPOINT (250 * MILLISECOND)
-#define GATE_REPOINT_GAP (5 * MILLISECOND) /* re-pointing because of its frames is not more frequent */
+#define GATE_REPOINT_GAP (2 * MILLISECOND) /* because of its frames: at once, again after this, never more often */
 
 /* --- sources --- */
 
