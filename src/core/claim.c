@@ -18,7 +18,9 @@ static struct effect about(const struct claim *c, enum effect_kind kind)
 {
 	struct machine *m = c->index.machine;
 
-	return (struct effect){ .kind = (uint8_t)kind, .interface = m->interface, .machine = m, .addr = c->addr };
+	return (struct effect){
+		.kind = (uint8_t)kind, .interface = m->interface, .machine = m, .addr = c->addr
+	};
 }
 
 /* While a machine may be booting, nothing about its addresses goes to everybody: one such frame fails its DAD. */
@@ -253,7 +255,8 @@ void claim_solicited(struct home *h, struct claim *c, const struct solicit *s)
 /* Once, RFC 5227, 2.4 (b); to everybody only while the machine surely sleeps. */
 static void defend(struct home *h, struct claim *c, const struct heard *x)
 {
-	struct effect e = about(c, may_be_booting(c->index.machine) ? EFFECT_REPOINT : EFFECT_ANNOUNCE);
+	struct effect e = about(c, may_be_booting(c->index.machine) ? EFFECT_REPOINT
+								    : EFFECT_ANNOUNCE);
 
 	if (e.kind == EFFECT_REPOINT) {
 		e.peer_mac = x->mac;
@@ -297,7 +300,8 @@ static void look(struct home *h, struct claim *c)
 		c->look_at = home_in(h, guard ? CLAIM_YIELDED_LOOK : CLAIM_CONFLICT_LOOK);
 		return;
 	}
-	if (c->looks > 0 && home_ago(h, c->rival_at) <= (CLAIM_LOOK_PROBES + 1) * CLAIM_LOOK_PROBE) {
+	if (c->looks > 0 &&
+	    home_ago(h, c->rival_at) <= (CLAIM_LOOK_PROBES + 1) * CLAIM_LOOK_PROBE) {
 		stand_back(h, c, is_guard(&c->rival));
 		return;
 	}

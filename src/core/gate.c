@@ -232,7 +232,8 @@ static void repoint(struct home *h, struct machine *m)
 		struct hold_slot *s = container_of(it, struct hold_slot, node);
 		struct effect e = { .interface = m->interface, .machine = m };
 
-		if (s->knock != KNOCK_TCP || m->claims[s->address].state != CLAIM_HELD || pointed_before(m, s))
+		if (s->knock != KNOCK_TCP || m->claims[s->address].state != CLAIM_HELD ||
+		    pointed_before(m, s))
 			continue;
 		e.kind = s->local ? EFFECT_LOCAL : EFFECT_REPOINT;
 		e.addr = m->claims[s->address].addr;
@@ -278,7 +279,8 @@ static uint64_t silence_ends(const struct gate *g)
 /* Silence of a port says something only while the machine answers otherwise, where it can be asked. */
 static bool is_there(const struct home *h, const struct machine *m, const struct gate *g)
 {
-	return home_ago(h, m->life.heard_at) <= GATE_THERE || !claim_can_solicit(h, &m->claims[g->address]);
+	return home_ago(h, m->life.heard_at) <= GATE_THERE ||
+	       !claim_can_solicit(h, &m->claims[g->address]);
 }
 
 uint64_t gate_due(const struct home *h, const struct machine *m)

@@ -24,15 +24,16 @@ static struct hold_slot *slot_of(struct list *node)
 	return container_of(node, struct hold_slot, node);
 }
 
-struct hold_slot *hold_next(const struct machine *m, const struct hold_slot *after, uint8_t address, bool syn,
-			    uint16_t port)
+struct hold_slot *hold_next(const struct machine *m, const struct hold_slot *after, uint8_t address,
+			    bool syn, uint16_t port)
 {
 	struct list *it = after ? after->node.next : m->holds.next;
 
 	for (; it != &m->holds; it = it->next) {
 		struct hold_slot *s = slot_of(it);
 
-		if (s->address == address && (s->knock == KNOCK_TCP) == syn && (!syn || s->dst_port == port))
+		if (s->address == address && (s->knock == KNOCK_TCP) == syn &&
+		    (!syn || s->dst_port == port))
 			return s;
 	}
 	return NULL;
@@ -53,7 +54,8 @@ static bool same_flow(const struct hold_slot *s, uint8_t address, const struct p
 }
 
 /* What of the flow is there already: the newest SYN takes the place of the last. */
-static struct hold_slot *flow(struct machine *m, uint8_t address, const struct packet *p, uint32_t *ret_n)
+static struct hold_slot *flow(struct machine *m, uint8_t address, const struct packet *p,
+			      uint32_t *ret_n)
 {
 	struct hold_slot *first = NULL;
 
@@ -131,8 +133,8 @@ bool hold_add(struct home *h, struct machine *m, const struct claim *c, const st
 	return true;
 }
 
-static void send_bytes(struct home *h, struct machine *m, const struct addr *to, const uint8_t *bytes,
-		       uint32_t length)
+static void send_bytes(struct home *h, struct machine *m, const struct addr *to,
+		       const uint8_t *bytes, uint32_t length)
 {
 	home_emit(h, (struct effect){ .kind = EFFECT_SEND,
 				      .interface = m->interface,

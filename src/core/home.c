@@ -10,7 +10,6 @@
 #include "core/wake.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <string.h>
 
 #define TICK_ROUNDS 4
@@ -46,8 +45,10 @@ static bool bucket_take(struct bucket *b, uint32_t burst, uint64_t gap, uint64_t
 static bool event_allowed(struct home *h, struct machine *m, uint8_t kind)
 {
 	if (kind == EVENT_SCANNER || kind == EVENT_WAKE_LIMIT)
-		return bucket_take(&h->source_events, EVENT_SOURCE_BURST, EVENT_SOURCE_GAP, h->now.us);
-	if (!m || kind == EVENT_ADDED || kind == EVENT_UPDATED || kind == EVENT_REMOVED || kind == EVENT_REQUEST)
+		return bucket_take(&h->source_events, EVENT_SOURCE_BURST, EVENT_SOURCE_GAP,
+				   h->now.us);
+	if (!m || kind == EVENT_ADDED || kind == EVENT_UPDATED || kind == EVENT_REMOVED ||
+	    kind == EVENT_REQUEST)
 		return true;
 	return bucket_take(&m->events, EVENT_MACHINE_BURST, EVENT_MACHINE_GAP, h->now.us);
 }
@@ -65,7 +66,9 @@ static void home_schedule(struct home *h)
 
 void home_tell(struct home *h, struct machine *m, struct event e)
 {
-	struct effect out = { .kind = EFFECT_EVENT, .machine = m, .interface = HOME_NO_INTERFACE, .event = &e };
+	struct effect out = {
+		.kind = EFFECT_EVENT, .machine = m, .interface = HOME_NO_INTERFACE, .event = &e
+	};
 
 	if (!event_allowed(h, m, e.kind)) {
 		h->left_out++;
@@ -107,45 +110,14 @@ void home_settle(struct home *h, struct machine *m)
 {
 	if (m->dirty) {
 		m->dirty = false;
-		home_emit(h, (struct effect){ .kind = EFFECT_PAST, .machine = m, .interface = m->interface });
+		home_emit(h, (struct effect){ .kind = EFFECT_PAST,
+					      .machine = m,
+					      .interface = m->interface });
 	}
 	heap_set(&h->heap, &m->timer, machine_due(h, m));
 }
 
-/* --- the table --- */
-
-static uint64_t address_hash(const struct home *h, const struct addr *a)
-{
-	return hash_bytes(&h->key, a, sizeof(*a));
-}
-
-static uint64_t mac_hash(const struct home *h, const struct mac *mac)
-{
-	return hash_bytes(&h->key, mac, sizeof(*mac));
-}
-
-static uint64_t name_hash(const struct home *h, const char *name)
-{
-	return hash_bytes(&h->key, name, strlen(name));
-}
-
-static void index_insert(struct hash_table *t, struct index_entry *i, uint64_t hash)
-{
-	hash_insert(t, &i->node, hash);
-	i->inserted = true;
-}
-
-static void index_remove(struct hash_table *t, struct index_entry *i)
-{
-	if (i->inserted)
-		hash_remove(t, &i->node);
-	i->inserted = false;
-}
-
-static struct index_entry *index_of(struct hash_node *node)
-{
-	return container_of(node, struct index_entry, node);
-}
+/* --- the home --- */
 
 size_t home_size(void)
 {
@@ -178,108 +150,6 @@ static void enter(struct home *h, struct moment now)
 	h->now = now;
 }
 
-size_t home_wants_buckets(const struct home *h)
-{
-	size_t want = h->addresses.size > h->macs.size ? h->addresses.size : h->macs.size;
-	size_t most = h->addresses.count > h->macs.count ? h->addresses.count : h->macs.count;
-
-	if (h->addresses.count <= h->addresses.size && h->macs.count <= h->macs.size)
-		return 0;
-	while (want < most)
-		want *= 2;
-	return want;
-}
-
-void home_grow(struct home *h, struct hash_node **address_buckets, struct hash_node **mac_buckets,
-	       size_t n, struct hash_node ***ret_old_address, struct hash_node ***ret_old_mac)
-{
-	*ret_old_address = hash_rehash(&h->addresses, address_buckets, n);
-	*ret_old_mac = hash_rehash(&h->macs, mac_buckets, n);
-}
-
-struct machine *home_by_mac(const struct home *h, const struct mac *mac)
-{
-	for (struct hash_node *n = hash_first(&h->macs, mac_hash(h, mac)); n; n = hash_next(n)) {
-		const struct index_entry *i = index_of(n);
-
-		if (i->kind == INDEX_MAC && mac_equal(&i->machine->mac, mac))
-			return i->machine;
-	}
-	return NULL;
-}
-
-struct machine *home_by_name(const struct home *h, const char *name)
-{
-	for (struct hash_node *n = hash_first(&h->macs, name_hash(h, name)); n; n = hash_next(n)) {
-		const struct index_entry *i = index_of(n);
-
-		if (i->kind == INDEX_NAME && strcmp(i->machine->name, name) == 0)
-			return i->machine;
-	}
-	return NULL;
-}
-
-struct claim *home_claim(const struct home *h, uint8_t interface, const struct addr *a)
-{
-	for (struct hash_node *n = hash_first(&h->addresses, address_hash(h, a)); n; n = hash_next(n)) {
-		const struct index_entry *i = index_of(n);
-		struct claim *c = &i->machine->claims[i->address];
-
-		if (i->machine->interface == interface && addr_equal(&c->addr, a))
-			return c;
-	}
-	return NULL;
-}
-
-struct machine *home_by_address(const struct home *h, uint8_t interface, const struct addr *a)
-{
-	struct claim *c = home_claim(h, interface, a);
-
-	return c ? c->index.machine : NULL;
-}
-
-struct machine *home_by_id(const struct home *h, uint32_t id)
-{
-	list_each(it, &h->machines)
-	{
-		struct machine *m = container_of(it, struct machine, node);
-
-		if (m->id == id)
-			return m;
-	}
-	return NULL;
-}
-
-struct machine *home_next(const struct home *h, const struct machine *m)
-{
-	struct list *next = m ? m->node.next : h->machines.next;
-
-	return next == &h->machines ? NULL : container_of(next, struct machine, node);
-}
-
-size_t home_count(const struct home *h)
-{
-	return h->count;
-}
-
-struct machine *home_sender(const struct home *h, uint8_t interface, const struct mac *mac)
-{
-	struct machine *m = home_by_mac(h, mac);
-
-	return m && m->interface == interface && !m->dropped ? m : NULL;
-}
-
-bool home_is_own(const struct home *h, const struct mac *mac)
-{
-	for (uint8_t i = 0; i < HOME_INTERFACES; i++) {
-		const struct home_interface *is = &h->links[i].is;
-
-		if (is->present && (mac_equal(mac, &is->own) || mac_equal(mac, &is->claim)))
-			return true;
-	}
-	return false;
-}
-
 bool home_link_up(const struct home *h, const struct machine *m)
 {
 	return m->interface < HOME_INTERFACES && h->links[m->interface].is.present &&
@@ -296,59 +166,6 @@ void home_count_claims(struct home *h, uint8_t interface, int by)
 	else if (link->refresh_at == NEVER)
 		link->refresh_at = home_in(h, CLAIM_REFRESH);
 	home_schedule(h);
-}
-
-/* A link-local address is one machine's on each link only; the others are one machine's altogether. */
-static const struct machine *address_taken(const struct home *h, const struct spec *s, const struct addr *a,
-					   const struct machine *except)
-{
-	for (struct hash_node *n = hash_first(&h->addresses, address_hash(h, a)); n; n = hash_next(n)) {
-		const struct index_entry *i = index_of(n);
-		const struct machine *m = i->machine;
-
-		if (m == except || !addr_equal(&m->claims[i->address].addr, a))
-			continue;
-		if (addr_is_link_local(a) && s->interface[0] && m->link[0] && strcmp(s->interface, m->link) != 0)
-			continue;
-		return m;
-	}
-	return NULL;
-}
-
-int home_check(const struct home *h, const struct spec *s, const struct machine *except,
-	       const struct machine **ret_other)
-{
-	const struct machine *other = home_by_name(h, s->name);
-
-	if (!other || other == except)
-		other = home_by_mac(h, &s->mac);
-	for (uint16_t i = 0; (!other || other == except) && i < s->addresses_n; i++)
-		other = address_taken(h, s, &s->addresses[i], except);
-	if (!other || other == except)
-		return 0;
-	if (ret_other)
-		*ret_other = other;
-	return -EEXIST;
-}
-
-static void table_insert(struct home *h, struct machine *m)
-{
-	index_insert(&h->macs, &m->by_mac, mac_hash(h, &m->mac));
-	index_insert(&h->macs, &m->by_name, name_hash(h, m->name));
-	for (uint16_t i = 0; i < m->claims_n; i++)
-		index_insert(&h->addresses, &m->claims[i].index, address_hash(h, &m->claims[i].addr));
-	h->count++;
-}
-
-static void table_remove(struct home *h, struct machine *m)
-{
-	index_remove(&h->macs, &m->by_mac);
-	index_remove(&h->macs, &m->by_name);
-	for (uint16_t i = 0; i < m->claims_n; i++)
-		index_remove(&h->addresses, &m->claims[i].index);
-	list_remove(&m->node);
-	heap_remove(&h->heap, &m->timer);
-	h->count--;
 }
 
 void home_add(struct home *h, struct machine *m, uint8_t interface, const struct machine_past *past,
@@ -442,7 +259,8 @@ static void link_changed(struct home *h, struct machine *m, bool back, bool othe
 	home_settle(h, m);
 }
 
-void home_interface_set(struct home *h, uint8_t interface, const struct home_interface *i, struct moment now)
+void home_interface_set(struct home *h, uint8_t interface, const struct home_interface *i,
+			struct moment now)
 {
 	struct home_link *link = &h->links[interface];
 	bool was_up = link->is.present && link->is.up;
@@ -592,8 +410,8 @@ void home_packet(struct home *h, const struct packet *p, struct moment now)
 	}
 }
 
-void home_port_answer(struct home *h, uint8_t interface, const struct addr *a, uint16_t port, bool open,
-		      struct moment now)
+void home_port_answer(struct home *h, uint8_t interface, const struct addr *a, uint16_t port,
+		      bool open, struct moment now)
 {
 	struct claim *c;
 

@@ -59,6 +59,9 @@ bool home_link_up(const struct home *h, const struct machine *m);
 struct claim *home_claim(const struct home *h, uint8_t interface, const struct addr *a);
 /* The machine of this MAC on this interface, or NULL. */
 struct machine *home_sender(const struct home *h, uint8_t interface, const struct mac *mac);
+/* Puts the machine into the indexes, and takes it out of them, the order and the timers. */
+void table_insert(struct home *h, struct machine *m);
+void table_remove(struct home *h, struct machine *m);
 /* A MAC of the guard itself, on any interface. */
 bool home_is_own(const struct home *h, const struct mac *mac);
 /* Claims held on an interface: keeps the switch-table refresh going. */

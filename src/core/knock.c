@@ -213,7 +213,8 @@ static enum match match(const struct machine *m, const struct claim *c, const st
 	for (uint16_t i = 0; i < m->rules_n; i++) {
 		const struct rule *r = &m->rules[i];
 
-		if (!rule_takes(r, p) || (r->address != SPEC_ANY_ADDRESS && r->address != address) ||
+		if (!rule_takes(r, p) ||
+		    (r->address != SPEC_ANY_ADDRESS && r->address != address) ||
 		    (r->kind != RULE_ECHO && (p->dst_port < r->first || p->dst_port > r->last)))
 			continue;
 		if (r->first > 0)
@@ -314,7 +315,8 @@ void knock_packet(struct home *h, struct claim *c, const struct packet *p)
 		touched(h, p);
 	if (found == MATCH_NONE || found == MATCH_IGNORED)
 		return;
-	if (h->set.scan_limit > 0 && muted(h, find(h, &p->src, hash_bytes(&h->key, &p->src, sizeof(p->src)))))
+	if (h->set.scan_limit > 0 &&
+	    muted(h, find(h, &p->src, hash_bytes(&h->key, &p->src, sizeof(p->src)))))
 		return;
 	knocked(h, m, c, p);
 }

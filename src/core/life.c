@@ -108,7 +108,8 @@ void life_fell_asleep(struct home *h, struct machine *m)
 	struct event e = { .kind = EVENT_ASLEEP };
 
 	if (l->heard_at != 0)
-		e.took_us = home_ago(h, l->nic_answers && l->must_at != 0 ? l->must_at : l->heard_at);
+		e.took_us = home_ago(h,
+				     l->nic_answers && l->must_at != 0 ? l->must_at : l->heard_at);
 	machine_enter(m, MACHINE_ASLEEP, h->now);
 	gate_stop(h, m);
 	l->proved = false;
@@ -190,7 +191,8 @@ void life_answered(struct home *h, struct machine *m, struct claim *c)
 
 	if (m->state == MACHINE_WAKING)
 		life_is_awake(h, m);
-	if ((m->state != MACHINE_AWAKE && m->state != MACHINE_DROWSY) || c->state != CLAIM_HELD || c->answered)
+	if ((m->state != MACHINE_AWAKE && m->state != MACHINE_DROWSY) || c->state != CLAIM_HELD ||
+	    c->answered)
 		return;
 	c->answered = true;
 	e.replayed = hold_send(h, m, i, false, 0);
@@ -420,14 +422,16 @@ static void tick_drowsy(struct home *h, struct machine *m)
 	}
 	if (home_ago(h, l->goodbye_at) >= h->set.shutdown_timeout) {
 		enter_awake(h, m);
-		home_tell(h, m, (struct event){ .kind = EVENT_STAYED_AWAKE,
-						.took_us = home_ago(h, l->goodbye_at) });
+		home_tell(h, m,
+			  (struct event){ .kind = EVENT_STAYED_AWAKE,
+					  .took_us = home_ago(h, l->goodbye_at) });
 		return;
 	}
 	/* The second goes to everybody too, so that there is time for another host's answer. */
 	probe_all(h, m, l->probes == LIFE_DROWSY_UNANSWERED - 1);
 	l->probe_at = home_in(h, h->set.probe_interval);
-	if (l->probes >= LIFE_DROWSY_UNANSWERED && from + silence < l->probe_at && from + silence > h->now.us)
+	if (l->probes >= LIFE_DROWSY_UNANSWERED && from + silence < l->probe_at &&
+	    from + silence > h->now.us)
 		l->probe_at = from + silence;
 }
 

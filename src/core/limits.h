@@ -13,7 +13,8 @@
 
 /* --- judging silence --- */
 
-#define LIFE_UNKNOWN_PROBE (250 * MILLISECOND) /* a machine of unknown state is asked this often … */
+#define LIFE_UNKNOWN_PROBE \
+	(250 * MILLISECOND) /* a machine of unknown state is asked this often … */
 #define LIFE_UNKNOWN_LIMIT (1 * SECOND) /* … and decided after this */
 #define LIFE_RESTART_PROBE (150 * MILLISECOND) /* the same, when it was asleep before a restart */
 #define LIFE_RESTART_LIMIT (450 * MILLISECOND)
@@ -23,34 +24,41 @@
 #define LIFE_WATCH_PROBES 6 /* so many more, the last two to everybody */
 #define LIFE_ASLEEP_LOOK (30 * SECOND)
 #define LIFE_WAKING_PROBE (50 * MILLISECOND)
-#define LIFE_GATED_PROBE (250 * MILLISECOND) /* an address that answered and waits for a port: is it still there? */
+#define LIFE_GATED_PROBE \
+	(250 * MILLISECOND) /* an address that answered and waits for a port: is it still there? */
 #define LIFE_GATED_SILENCE (3 * SECOND) /* it is not: the boot was broken off */
 #define LIFE_RUN_GAP (5 * SECOND) /* frames nearer than this belong to one run of life */
-#define LIFE_NO_ANSWER (30 * SECOND) /* alive for so long without answering for an address: it has others now */
-#define LIFE_HAND_QUIET (30 * SECOND) /* one frame and then nothing for so long: it was not waking up */
+#define LIFE_NO_ANSWER \
+	(30 * SECOND) /* alive for so long without answering for an address: it has others now */
+#define LIFE_HAND_QUIET \
+	(30 * SECOND) /* one frame and then nothing for so long: it was not waking up */
 #define LIFE_NIC_WAIT (1 * SECOND) /* ARP answers alone for so long after a goodbye: ask a port */
 #define LIFE_NIC_PROBE (500 * MILLISECOND)
-#define LIFE_NIC_SILENCE (5 * SECOND) /* no answer of a port or to echo for so long: only the NIC answers */
+#define LIFE_NIC_SILENCE \
+	(5 * SECOND) /* no answer of a port or to echo for so long: only the NIC answers */
 
 /* --- claims --- */
 
 #define CLAIM_ANNOUNCES 3
 #define CLAIM_ANNOUNCE_GAP (1100 * MILLISECOND) /* more than Linux' ARP locktime of 1 s */
-#define CLAIM_MOVED_QUIET (30 * SECOND) /* silence after a broken-off boot before the neighbours are told again */
+#define CLAIM_MOVED_QUIET \
+	(30 * SECOND) /* silence after a broken-off boot before the neighbours are told again */
 #define CLAIM_DEFEND_INTERVAL (10 * SECOND) /* RFC 5227, 2.4 (b): DEFEND_INTERVAL */
 #define CLAIM_GUARD_DEFEND (1 * SECOND) /* against another guard not more often than this */
 #define CLAIM_CONFLICT_LOOK (10 * MINUTE)
 #define CLAIM_YIELDED_LOOK (30 * SECOND)
 #define CLAIM_LOOK_PROBE (500 * MILLISECOND) /* a look: two questions, nobody answered after 1 s */
 #define CLAIM_LOOK_PROBES 2
-#define CLAIM_RIVAL_FRESH (3 * SECOND) /* who was heard using the address so recently still uses it */
+#define CLAIM_RIVAL_FRESH \
+	(3 * SECOND) /* who was heard using the address so recently still uses it */
 #define CLAIM_REFRESH (90 * SECOND)
 
 /* --- waking --- */
 
 #define WAKE_AGAIN (1 * MINUTE) /* between starts of series of a machine that does not come up */
 #define WAKE_LATE (10 * MINUTE) /* up so long after the series failed: still its doing */
-#define WAKE_HAND_GRACE (3 * SECOND) /* a machine that showed life by itself gets so long before a knock wakes it */
+#define WAKE_HAND_GRACE \
+	(3 * SECOND) /* a machine that showed life by itself gets so long before a knock wakes it */
 
 /* --- held packets and gates --- */
 
@@ -61,7 +69,8 @@
 #define GATE_SILENCE (3 * SECOND) /* neither SYN-ACK nor RST: a firewall drops the probes */
 #define GATE_THERE (1 * SECOND) /* and the machine was heard so recently */
 #define GATE_REPOINT (250 * MILLISECOND)
-#define GATE_REPOINT_GAP (2 * MILLISECOND) /* because of its frames: at once, again after this, never more often */
+#define GATE_REPOINT_GAP \
+	(2 * MILLISECOND) /* because of its frames: at once, again after this, never more often */
 
 /* --- sources --- */
 

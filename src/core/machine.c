@@ -5,7 +5,7 @@
 #include <assert.h>
 #include <string.h>
 
-#define STEP(from, to) (1u << ((from) * MACHINE_STATES + (to)))
+#define STEP(from, to) (1u << ((from)*MACHINE_STATES + (to)))
 
 /* The life cycle. UNKNOWN can follow anything: the link or the interface was away. */
 static const uint32_t steps =

@@ -36,7 +36,8 @@ static void burst(struct home *h, struct machine *m)
 	home_emit(h, (struct effect){ .kind = EFFECT_WAKE,
 				      .interface = m->interface,
 				      .machine = m,
-				      .attempt = (uint8_t)(w->attempt > UINT8_MAX ? UINT8_MAX : w->attempt) });
+				      .attempt = (uint8_t)(w->attempt > UINT8_MAX ? UINT8_MAX
+										  : w->attempt) });
 }
 
 bool wake_allowed(const struct home *h, const struct machine *m)
@@ -80,7 +81,8 @@ void wake_start(struct home *h, struct machine *m, enum wake_by by, const struct
 	home_tell(h, m, about(h, m, by == BY_KNOCK ? EVENT_KNOCK : EVENT_REQUEST));
 }
 
-void wake_later(struct home *h, struct machine *m, enum wake_by by, const struct caller *who, uint64_t at)
+void wake_later(struct home *h, struct machine *m, enum wake_by by, const struct caller *who,
+		uint64_t at)
 {
 	struct wake *w = &m->wake;
 
@@ -212,7 +214,8 @@ static void failed(struct home *h, struct machine *m)
 	}
 	claim_release_all(h, m);
 	m->dropped = true;
-	home_emit(h, (struct effect){ .kind = EFFECT_DROP, .machine = m, .interface = m->interface });
+	home_emit(h,
+		  (struct effect){ .kind = EFFECT_DROP, .machine = m, .interface = m->interface });
 }
 
 uint64_t wake_due(const struct machine *m)

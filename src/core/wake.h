@@ -13,7 +13,8 @@ bool wake_allowed(const struct home *h, const struct machine *m);
 /* The first burst goes out. The machine is asleep, waking or unknown. */
 void wake_start(struct home *h, struct machine *m, enum wake_by by, const struct caller *who);
 /* Starts when the machine is found asleep, or at `at` when it is waking without us. */
-void wake_later(struct home *h, struct machine *m, enum wake_by by, const struct caller *who, uint64_t at);
+void wake_later(struct home *h, struct machine *m, enum wake_by by, const struct caller *who,
+		uint64_t at);
 /* It is asleep now: starts what waited. */
 void wake_pending(struct home *h, struct machine *m);
 /* The guard was restarted in the middle of a series. */

@@ -1,9 +1,9 @@
 /* The main path, from goodbye to hand back, as one story; and the same with the restart in every place. */
 #include "world.h"
 
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <cmocka.h>
 
 #define ADDRESS "192.0.2.50"
 #define FROM "192.0.2.10"
@@ -78,8 +78,10 @@ static void first_connection_of_a_sleeping_machine(void **state)
 	world_run(w, 5 * S);
 	assert_int_equal(did(w, EFFECT_ANNOUNCE), 3);
 	assert_true(mac_equal(&done(w, EFFECT_ANNOUNCE, 0)->e.mac, &NAS));
-	assert_int_equal(done_at(w, EFFECT_ANNOUNCE, 1) - done_at(w, EFFECT_ANNOUNCE, 0), 1100 * MS);
-	assert_int_equal(done_at(w, EFFECT_ANNOUNCE, 2) - done_at(w, EFFECT_ANNOUNCE, 0), 2200 * MS);
+	assert_int_equal(done_at(w, EFFECT_ANNOUNCE, 1) - done_at(w, EFFECT_ANNOUNCE, 0),
+			 1100 * MS);
+	assert_int_equal(done_at(w, EFFECT_ANNOUNCE, 2) - done_at(w, EFFECT_ANNOUNCE, 0),
+			 2200 * MS);
 	world_mark(w);
 	world_asks(w, &CLIENT, FROM, ADDRESS);
 	assert_int_equal(did(w, EFFECT_ANSWER), 0);

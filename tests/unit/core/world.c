@@ -1,7 +1,7 @@
 #include "world.h"
 
-#include "core/hold.h"
 #include "core/gate.h"
+#include "core/hold.h"
 #include "core/home_state.h"
 #include "core/knock.h"
 
@@ -19,8 +19,8 @@ const struct mac GUARD_LOW = { { 0x0a, 0x72, 0x6f, 0, 0, 0x10 } };
 const struct mac GUARD_HIGH = { { 0x0a, 0x72, 0x6f, 0, 0, 0x30 } };
 
 static const char *const effect_names[EFFECT_KINDS] = {
-	"answer",  "announce", "repoint", "solicit", "probe-port", "probe-echo", "wake", "send",
-	"claim",   "release",  "local",	  "refresh", "event",	   "past",	 "drop",
+	"answer", "announce", "repoint", "solicit", "probe-port", "probe-echo", "wake", "send",
+	"claim",  "release",  "local",	 "refresh", "event",	  "past",	"drop",
 };
 
 struct addr ip(const char *text)
@@ -47,13 +47,14 @@ static void broken(const char *rule, const struct effect *e)
 {
 	char a[ADDR_TEXT];
 
-	fprintf(stderr, "broken: %s (%s of %s)\n", rule, effect_names[e->kind], addr_format(&e->addr, a));
+	fprintf(stderr, "broken: %s (%s of %s)\n", rule, effect_names[e->kind],
+		addr_format(&e->addr, a));
 	abort();
 }
 
-#define MUST(e, rule) \
-	do { \
-		if (!(rule)) \
+#define MUST(e, rule)                     \
+	do {                              \
+		if (!(rule))              \
 			broken(#rule, e); \
 	} while (0)
 
@@ -81,14 +82,16 @@ static void check_announce(const struct effect *e, const struct claim *c)
 	} else {
 		/* With its own: only when it answered for this address. */
 		MUST(e, mac_equal(&e->mac, &m->mac));
-		MUST(e, m->state == MACHINE_AWAKE || m->state == MACHINE_DROWSY || m->state == MACHINE_UNKNOWN);
+		MUST(e, m->state == MACHINE_AWAKE || m->state == MACHINE_DROWSY ||
+				m->state == MACHINE_UNKNOWN);
 		MUST(e, c->state == CLAIM_NONE || c->answered);
 	}
 }
 
 void world_check_effect(const struct home *h, const struct effect *e)
 {
-	const struct claim *c = e->machine && e->addr.family ? machine_claim(e->machine, &e->addr) : NULL;
+	const struct claim *c = e->machine && e->addr.family ? machine_claim(e->machine, &e->addr)
+							     : NULL;
 
 	MUST(e, e->kind < EFFECT_KINDS);
 	MUST(e, !h->set.observe || e->kind >= EFFECT_EVENT);
@@ -107,7 +110,8 @@ void world_check_effect(const struct home *h, const struct effect *e)
 	case EFFECT_SOLICIT:
 		MUST(e, mac_is_zero(&e->mac) || mac_equal(&e->mac, &e->machine->mac));
 		MUST(e, h->links[e->interface].is.up);
-		MUST(e, e->addr.family == 4 ? h->links[e->interface].is.has4 : h->links[e->interface].is.has6);
+		MUST(e, e->addr.family == 4 ? h->links[e->interface].is.has4
+					    : h->links[e->interface].is.has6);
 		break;
 	case EFFECT_PROBE_PORT:
 	case EFFECT_PROBE_ECHO:
@@ -156,7 +160,8 @@ static void check_machine(const struct home *h, const struct machine *m)
 		held += c->state == CLAIM_HELD;
 		none.addr = c->addr;
 		/* Asleep means claimed, unless somebody else has it. */
-		if (m->state == MACHINE_ASLEEP && !h->set.observe && !m->dropped && m->interface != HOME_NO_INTERFACE)
+		if (m->state == MACHINE_ASLEEP && !h->set.observe && !m->dropped &&
+		    m->interface != HOME_NO_INTERFACE)
 			MUST(e, c->state != CLAIM_NONE);
 		/* While it may boot, no announcement with our MAC is on its way. */
 		if (m->state != MACHINE_ASLEEP && c->announces > 0)
@@ -281,9 +286,13 @@ struct world *world_new(void (*tune)(struct home_settings *s))
 	memory.mac_buckets = zeroed(w, 6, 16, sizeof(void *));
 	memory.mac_buckets_n = 16;
 	home_init(w->h, &w->set, &memory, (struct effect_sink){ take, w });
-	w->link = (struct home_interface){
-		.present = true, .up = true, .virtual_mac = true, .own = OWN, .claim = VIRTUAL, .has4 = true, .has6 = true
-	};
+	w->link = (struct home_interface){ .present = true,
+					   .up = true,
+					   .virtual_mac = true,
+					   .own = OWN,
+					   .claim = VIRTUAL,
+					   .has4 = true,
+					   .has6 = true };
 	home_interface_set(w->h, 0, &w->link, w->now);
 	return w;
 }
@@ -298,7 +307,8 @@ void world_free(struct world *w)
 	free(w);
 }
 
-static void each_word(const char *text, void (*take_word)(struct spec *s, const char *word), struct spec *s)
+static void each_word(const char *text, void (*take_word)(struct spec *s, const char *word),
+		      struct spec *s)
 {
 	char copy[512];
 	char *rest = copy;
@@ -327,7 +337,8 @@ static void take_rule(struct spec *s, const char *word)
 		abort();
 }
 
-struct spec world_spec(const char *name, const struct mac *m, const char *addresses, const char *rules)
+struct spec world_spec(const char *name, const struct mac *m, const char *addresses,
+		       const char *rules)
 {
 	struct spec s = { .mac = *m, .origin = SPEC_FILE };
 
@@ -417,7 +428,9 @@ static void settle(struct world *w)
 
 void world_asks(struct world *w, const struct mac *who, const char *from, const char *target)
 {
-	struct solicit s = { .asker_mac = *who, .asker_said = *who, .asker = ip(from), .target = ip(target) };
+	struct solicit s = {
+		.asker_mac = *who, .asker_said = *who, .asker = ip(from), .target = ip(target)
+	};
 
 	home_solicit(w->h, &s, w->now);
 	settle(w);
@@ -425,15 +438,23 @@ void world_asks(struct world *w, const struct mac *who, const char *from, const 
 
 void world_answers(struct world *w, const struct mac *who, const char *address)
 {
-	struct heard x = { .mac = *who, .said = *who, .addr = ip(address), .answer = true, .lasting = true, .claims = true };
+	struct heard x = { .mac = *who,
+			   .said = *who,
+			   .addr = ip(address),
+			   .answer = true,
+			   .lasting = true,
+			   .claims = true };
 
 	home_heard(w->h, &x, w->now);
 	settle(w);
 }
 
-void world_announces(struct world *w, const struct mac *who, const struct mac *said, const char *address)
+void world_announces(struct world *w, const struct mac *who, const struct mac *said,
+		     const char *address)
 {
-	struct heard x = { .mac = *who, .said = *said, .addr = ip(address), .claims = true, .must = true };
+	struct heard x = {
+		.mac = *who, .said = *said, .addr = ip(address), .claims = true, .must = true
+	};
 
 	home_heard(w->h, &x, w->now);
 	settle(w);
@@ -447,8 +468,8 @@ void world_talks(struct world *w, const struct mac *who)
 	settle(w);
 }
 
-struct packet world_packet(enum knock_kind kind, const char *from, uint16_t from_port, const char *to,
-			   uint16_t to_port)
+struct packet world_packet(enum knock_kind kind, const char *from, uint16_t from_port,
+			   const char *to, uint16_t to_port)
 {
 	static uint8_t bytes[60];
 	static uint32_t serial;
@@ -473,7 +494,8 @@ void world_sends(struct world *w, const struct packet *p)
 	settle(w);
 }
 
-void world_syn(struct world *w, const char *from, uint16_t from_port, const char *to, uint16_t to_port)
+void world_syn(struct world *w, const char *from, uint16_t from_port, const char *to,
+	       uint16_t to_port)
 {
 	struct packet p = world_packet(KNOCK_TCP, from, from_port, to, to_port);
 
@@ -502,7 +524,8 @@ const struct record *done(const struct world *w, enum effect_kind kind, size_t n
 static const struct record *told_record(const struct world *w, enum event_kind kind, size_t n)
 {
 	for (size_t i = w->mark; i < w->n; i++) {
-		if (w->records[i].e.kind == EFFECT_EVENT && w->records[i].event.kind == kind && n-- == 0)
+		if (w->records[i].e.kind == EFFECT_EVENT && w->records[i].event.kind == kind &&
+		    n-- == 0)
 			return &w->records[i];
 	}
 	return NULL;
@@ -556,10 +579,12 @@ void world_dump(const struct world *w)
 		const struct record *r = &w->records[i];
 
 		fprintf(stderr, "%10.3f %s %s mac %s port %u", (double)(r->at - 3600 * S) / 1e6,
-			effect_names[r->e.kind], addr_format(&r->e.addr, a), mac_format(&r->e.mac, m), r->e.port);
+			effect_names[r->e.kind], addr_format(&r->e.addr, a),
+			mac_format(&r->e.mac, m), r->e.port);
 		if (r->e.kind == EFFECT_EVENT)
 			fprintf(stderr, " %s took %" PRIu64 " replayed %u",
-				event_kind_name((enum event_kind)r->event.kind), r->event.took_us, r->event.replayed);
+				event_kind_name((enum event_kind)r->event.kind), r->event.took_us,
+				r->event.replayed);
 		fprintf(stderr, "\n");
 	}
 }

@@ -53,7 +53,8 @@ extern const struct mac OWN, VIRTUAL, NAS, CLIENT, OTHER, GUARD_LOW, GUARD_HIGH;
 struct world *world_new(void (*tune)(struct home_settings *s));
 void world_free(struct world *w);
 /* "192.0.2.50 2001:db8::50", "tcp/22 udp/9987"; either may be empty. */
-struct spec world_spec(const char *name, const struct mac *mac, const char *addresses, const char *rules);
+struct spec world_spec(const char *name, const struct mac *mac, const char *addresses,
+		       const char *rules);
 struct machine *world_add(struct world *w, const struct spec *s, const struct machine_past *past);
 /* The usual one: "nas", NAS, 192.0.2.50, tcp/22; described in the file. */
 struct machine *world_nas(struct world *w);
@@ -73,13 +74,15 @@ struct mac mac(const char *text);
 void world_asks(struct world *w, const struct mac *who, const char *from, const char *target);
 /* The machine answers our solicit. */
 void world_answers(struct world *w, const struct mac *who, const char *address);
-void world_announces(struct world *w, const struct mac *who, const struct mac *said, const char *address);
+void world_announces(struct world *w, const struct mac *who, const struct mac *said,
+		     const char *address);
 /* A frame that says nothing of an address (DHCP, MLD, a packet to the guard). */
 void world_talks(struct world *w, const struct mac *who);
-struct packet world_packet(enum knock_kind kind, const char *from, uint16_t from_port, const char *to,
-			   uint16_t to_port);
+struct packet world_packet(enum knock_kind kind, const char *from, uint16_t from_port,
+			   const char *to, uint16_t to_port);
 void world_sends(struct world *w, const struct packet *p);
-void world_syn(struct world *w, const char *from, uint16_t from_port, const char *to, uint16_t to_port);
+void world_syn(struct world *w, const char *from, uint16_t from_port, const char *to,
+	       uint16_t to_port);
 void world_port(struct world *w, const char *address, uint16_t port, bool open);
 
 /* --- what was done since the mark --- */
