@@ -129,12 +129,14 @@ static enum transmit_verdict do_solicit(struct request *r)
 			   &arp);
 		return finish(r);
 	}
+	/* Always to the group, also in a frame for the machine alone: to a unicast solicitation Linux answers without
+	 * Override, and only Override tells a lasting address from an optimistic one. */
 	struct addr group = addr_solicited_node(to);
 	struct envelope e = {
 		.eth_dst = everybody ? addr_group_mac(&group) : r->lan->mac,
 		.eth_src = r->on->said.own,
 		.ip_src = *own,
-		.ip_dst = everybody ? group : *to,
+		.ip_dst = group,
 	};
 
 	ndp_encode_ns(&r->w, &e,

@@ -243,6 +243,16 @@ static void we_ask_with_our_own_address(void **state)
 	sent(w, bytes, sizeof(bytes), &f);
 	assert_true(addr_equal(&f.arp.spa, &own));
 	assert_true(mac_equal(&f.arp.sha, &OWN));
+	/* IPv6: to the group in a frame for the machine, or the answer has no Override. */
+	struct addr group = addr("ff02::1:ff00:50");
+
+	assert_int_equal(ask(w, IPC_SOLICIT,
+			     (struct ipc_lan){ .addr = addr("2001:db8::50"), .mac = MACHINE }),
+			 TRANSMIT_SENT);
+	sent(w, bytes, sizeof(bytes), &f);
+	assert_int_equal(f.kind, FRAME_NS);
+	assert_true(mac_equal(&f.dst, &MACHINE));
+	assert_true(addr_equal(&f.ip_dst, &group));
 	assert_int_equal(ask(w, IPC_SOLICIT, (struct ipc_lan){ .addr = addr("198.51.100.1") }),
 			 TRANSMIT_NOT_NOW);
 	nothing_was_sent(w);
