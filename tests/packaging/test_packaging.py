@@ -32,6 +32,7 @@ SANDBOX = textwrap.dedent("""\
         mount -t overlay overlay -o "lowerdir=$folder,upperdir=$scratch$folder/up,workdir=$scratch$folder/work" $folder
     done
     mount -t tmpfs run /run
+    mount -t sysfs sys /sys
     rm -rf /etc/rouse /var/lib/rouse
     if getent passwd rouse >/dev/null; then userdel rouse; fi
     if getent group rouse >/dev/null; then groupdel rouse; fi
