@@ -68,13 +68,16 @@ static int apply(struct store_memory *m, const struct record *r, const char *lin
 	case RECORD_GONE:
 		if (e)
 			memory_remove(m, e);
+		if (r->id >= m->next_machine && r->id < UINT32_MAX)
+			m->next_machine = r->id + 1;
 		break;
 	case RECORD_PAST:
 		if (e)
 			memory_past(m, e, &r->past, record_past(r->id, &r->past, scratch));
 		break;
 	case RECORD_EVENT:
-		if (r->event.id >= m->next_event && r->event.id < UINT64_MAX)
+		/* In their order; the ids that stand above them are those of the future. */
+		if (r->event.id > memory_last_event(m) && r->event.id < UINT64_MAX)
 			memory_event(m, &r->event, record_event(&r->event, scratch));
 		break;
 	case RECORD_IDS:

@@ -222,6 +222,11 @@ void memory_event(struct store_memory *m, const struct event *e, size_t line_n)
 		m->next_event = e->id + 1;
 }
 
+uint64_t memory_last_event(const struct store_memory *m)
+{
+	return m->ring_n ? memory_event_at(m, m->ring_n - 1)->id : 0;
+}
+
 const struct event *memory_event_at(const struct store_memory *m, size_t i)
 {
 	assert(i < m->ring_n);

@@ -51,6 +51,7 @@ void memory_remove(struct store_memory *m, struct store_entry *e);
 void memory_past(struct store_memory *m, struct store_entry *e, const struct machine_past *past,
 		 size_t line_n);
 void memory_event(struct store_memory *m, const struct event *e, size_t line_n);
+uint64_t memory_last_event(const struct store_memory *m); /* its id; 0: there is none */
 const struct event *memory_event_at(const struct store_memory *m, size_t i); /* 0: the oldest */
 
 struct store_entry *memory_by_id(const struct store_memory *m, uint32_t id);
