@@ -25,6 +25,7 @@ struct net_view {
 	bool forwards6; /* IPv6 forwards everywhere or nowhere, whatever an interface says */
 	bool dirty; /* something changed in this round */
 	bool routes_due;
+	bool forwarding_due; /* an interface is new */
 	bool all_due; /* notifications were lost */
 };
 
@@ -63,6 +64,26 @@ static bool is_wireless(const char *name)
 	return false;
 }
 
+static struct net_interface *interface_new(struct net_view *v, int ifindex)
+{
+	struct net_interface *i;
+
+	if (v->interfaces_n == NET_INTERFACES_MAX)
+		return NULL;
+	i = calloc(1, sizeof(*i));
+	if (!i) {
+		v->all_due = true;
+		return NULL;
+	}
+	i->ifindex = ifindex;
+	list_init(&i->node);
+	list_append(&v->interfaces, &i->node);
+	v->interfaces_n++;
+	/* The kernel spoke of its forwarding before it spoke of the interface. */
+	v->forwarding_due = true;
+	return i;
+}
+
 static void take_link(struct net_view *v, const struct netlink_message *m)
 {
 	struct net_interface *i = by_index(v, m->ifindex);
@@ -74,17 +95,9 @@ static void take_link(struct net_view *v, const struct netlink_message *m)
 		return;
 	}
 	if (!i) {
-		if (v->interfaces_n == NET_INTERFACES_MAX)
+		i = interface_new(v, m->ifindex);
+		if (!i)
 			return;
-		i = calloc(1, sizeof(*i));
-		if (!i) {
-			v->all_due = true;
-			return;
-		}
-		i->ifindex = m->ifindex;
-		list_init(&i->node);
-		list_append(&v->interfaces, &i->node);
-		v->interfaces_n++;
 	} else if (memcmp(&i->link, &m->link, sizeof(i->link)) == 0) {
 		return;
 	}
@@ -210,7 +223,14 @@ static void take_notified(void *context, const struct netlink_message *m)
 		take_dumped(v, m);
 }
 
-/* The default routes as they are now; says in v->dirty whether that differs. */
+static int read_one(struct net_view *v, enum netlink_kind kind)
+{
+	int r = netlink_dump(v->queries, kind, 0, take_dumped, v);
+
+	/* Interrupted by changes again and again: those are notified, too. */
+	return r == -EINTR ? 0 : r;
+}
+
 static int read_routes(struct net_view *v)
 {
 	int r;
@@ -222,21 +242,26 @@ static int read_routes(struct net_view *v)
 	return r == -EINTR ? 0 : r;
 }
 
+static int read_forwarding(struct net_view *v)
+{
+	v->forwarding_due = false;
+	return read_one(v, NET_FORWARDING);
+}
+
 static int read_all(struct net_view *v)
 {
-	static const enum netlink_kind kinds[] = { NET_LINK, NET_ADDRESS, NET_FORWARDING };
+	int r;
 
 	list_each_safe(it, &v->interfaces)
 		interface_free(v, container_of(it, struct net_interface, node));
 	v->all_due = false;
 	v->dirty = true;
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		int r = netlink_dump(v->queries, kinds[i], 0, take_dumped, v);
-
-		if (r < 0 && r != -EINTR)
-			return r;
-	}
-	return read_routes(v);
+	r = read_one(v, NET_LINK);
+	if (r == 0)
+		r = read_one(v, NET_ADDRESS);
+	if (r == 0)
+		r = read_forwarding(v);
+	return r < 0 ? r : read_routes(v);
 }
 
 static void view_derive(struct net_view *v)
@@ -275,9 +300,17 @@ static void view_again(void *context)
 static void view_ready(void *context, unsigned int what)
 {
 	struct net_view *v = context;
+	int r = netlink_receive(v->events, take_notified, v);
 
 	(void)what;
-	if (netlink_receive(v->events, take_notified, v) < 0 && read_all(v) < 0)
+	if (r < 0) {
+		/* What is still queued is older than what we read now, and would undo it. */
+		netlink_discard(v->events);
+		r = read_all(v);
+	} else if (v->forwarding_due) {
+		r = read_forwarding(v);
+	}
+	if (r < 0)
 		v->all_due = true;
 	view_settle(v);
 }

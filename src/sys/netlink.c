@@ -17,6 +17,7 @@
 
 #define BUFFER 32768 /* what the kernel fills at most with one part of a dump */
 #define RECEIVE_ROUND 64 /* packets of notifications taken at once */
+#define DISCARD_MAX 65536
 #define DUMP_TRIES 3
 #define ATTRIBUTES 64 /* of one message that are looked at, by number */
 
@@ -379,6 +380,15 @@ int netlink_receive(struct netlink *n, netlink_take *take, void *context)
 			message_decode(h, &t);
 	}
 	return 0;
+}
+
+void netlink_discard(struct netlink *n)
+{
+	/* Bounded: a kernel that never stops talking is asked again when it is heard next. */
+	for (int i = 0; i < DISCARD_MAX; i++) {
+		if (recv(netlink_fd(n), n->buffer, 1, MSG_DONTWAIT) < 0 && errno == EAGAIN)
+			return;
+	}
 }
 
 /* --- requests --- */

@@ -94,8 +94,12 @@ int netlink_open(bool subscribe, struct netlink **ret_netlink);
 void netlink_close(struct netlink *n);
 int netlink_fd(const struct netlink *n);
 
-/* Takes what is queued (bounded; more may be left). 0; -ENOBUFS: some were lost, dump again. */
+/* Takes what is queued (bounded; more may be left). 0; -ENOBUFS: some were lost, discard what is
+ * left and dump again. */
 int netlink_receive(struct netlink *n, netlink_take *take, void *context);
+
+/* Throws away what is queued: it is older than what a dump says from now on. */
+void netlink_discard(struct netlink *n);
 
 /* --- requests: on a socket that is not subscribed; the kernel answers within the call --- */
 
