@@ -186,6 +186,9 @@ static void monitor_said(void *context, struct channel_message *c)
 	case IPC_REFUSED:
 		engine_store_refused(e, m);
 		break;
+	case IPC_CHECKED:
+		engine_verify_checked(e, m, now);
+		break;
 	case IPC_GO:
 		break;
 	default:

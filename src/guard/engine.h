@@ -75,8 +75,9 @@ void engine_registration_verified(struct engine *e, uint32_t request,
 
 /* engine_verify.c: does a machine register only itself? */
 int engine_verify_init(struct engine *e);
-void engine_verify(struct engine *e, uint32_t request, const struct ipc_registration *r,
-		   struct moment now);
+void engine_verify(struct engine *e, uint32_t request, const struct ipc_registration *r);
+/* The monitor's word on a registration: whether its addresses can be guarded at all. */
+void engine_verify_checked(struct engine *e, const struct ipc_message *m, struct moment now);
 /* Somebody said on the LAN that `addr` is at `mac`. */
 void engine_verify_heard(struct engine *e, const struct addr *addr, const struct mac *mac,
 			 struct moment now);

@@ -312,7 +312,7 @@ void engine_registration_verified(struct engine *e, uint32_t request,
 static void request_register(struct engine *e, const struct ipc_message *m, struct moment now)
 {
 	if (!m->registration.trusted) {
-		engine_verify(e, m->request, &m->registration, now);
+		engine_verify(e, m->request, &m->registration);
 		return;
 	}
 	engine_registration_verified(e, m->request, &m->registration, now);

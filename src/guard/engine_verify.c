@@ -18,7 +18,8 @@
 
 struct verification {
 	struct list in;
-	uint32_t request;
+	uint32_t request; /* control's */
+	uint32_t check; /* of the CHECK that it waits for */
 	struct ipc_registration registration;
 	uint64_t due;
 	int asked;
@@ -28,6 +29,7 @@ struct verification {
 };
 
 struct verify {
+	uint32_t checks;
 	struct list running, idle;
 	struct verification pool[VERIFY_MAX];
 };
@@ -100,8 +102,7 @@ static void add_target(struct verification *v, const struct addr *a)
 	v->targets[v->targets_n++] = *a;
 }
 
-void engine_verify(struct engine *e, uint32_t request, const struct ipc_registration *r,
-		   struct moment now)
+void engine_verify(struct engine *e, uint32_t request, const struct ipc_registration *r)
 {
 	if (list_empty(&e->verify->idle)) {
 		engine_result(e, request, RESULT_FULL, 0,
@@ -115,13 +116,38 @@ void engine_verify(struct engine *e, uint32_t request, const struct ipc_registra
 	v->request = request;
 	v->registration = *r;
 	v->asked = 0;
+	v->due = NEVER;
 	v->targets_n = 0;
 	memset(v->found, 0, sizeof(v->found));
 	/* The peer may be an address that is not to be guarded: it still says whose word this is. */
 	add_target(v, &r->peer);
 	for (uint16_t i = 0; i < r->spec.addresses_n; i++)
 		add_target(v, &r->spec.addresses[i]);
-	ask(e, v, now);
+
+	struct ipc_message check = { .kind = IPC_CHECK, .request = ++e->verify->checks };
+
+	v->check = check.request;
+	check.machine.interface = HOME_NO_INTERFACE;
+	check.machine.spec = r->spec;
+	engine_tell_monitor(e, &check);
+}
+
+void engine_verify_checked(struct engine *e, const struct ipc_message *m, struct moment now)
+{
+	list_each_safe(node, &e->verify->running)
+	{
+		struct verification *v = container_of(node, struct verification, in);
+
+		if (v->check != m->request)
+			continue;
+		if (m->result.code == RESULT_OK) {
+			ask(e, v, now);
+			return;
+		}
+		engine_result(e, v->request, m->result.code, 0, m->result.text);
+		end(e, v);
+		return;
+	}
 }
 
 static void found(struct engine *e, struct verification *v, size_t i, struct moment now)

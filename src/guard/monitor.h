@@ -68,6 +68,7 @@ void machines_reload(struct monitor *m);
 void machines_relocate(struct monitor *m);
 /* Everything a new engine must know of the machines. */
 void machines_tell_all(struct monitor *m);
+void machines_check(struct monitor *m, const struct ipc_message *q);
 void machines_store(struct monitor *m, const struct ipc_message *q);
 void machines_forget(struct monitor *m, const struct ipc_message *q);
 void machines_past(struct monitor *m, const struct ipc_message *q);

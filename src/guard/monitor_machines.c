@@ -160,6 +160,16 @@ static void refuse_store(struct monitor *m, uint32_t request, int error)
 	refuse(m, request, RESULT_FULL, why);
 }
 
+void machines_check(struct monitor *m, const struct ipc_message *q)
+{
+	struct ipc_message a = { .kind = IPC_CHECKED, .request = q->request };
+
+	a.result.code = RESULT_OK;
+	if (lan_check(&m->lan, &q->machine.spec, a.result.text, sizeof(a.result.text)) < 0)
+		a.result.code = RESULT_REFUSED;
+	role_tell(m, ROLE_ENGINE, &a);
+}
+
 void machines_store(struct monitor *m, const struct ipc_message *q)
 {
 	struct store_machine s = { .id = 0 };

@@ -107,6 +107,9 @@ void monitor_engine_said(struct monitor *m, const struct ipc_message *q)
 	case IPC_LOCAL:
 		on_local(m, q);
 		return;
+	case IPC_CHECK:
+		machines_check(m, q);
+		return;
 	case IPC_STORE:
 		machines_store(m, q);
 		break;

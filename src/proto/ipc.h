@@ -25,7 +25,7 @@ enum ipc_kind {
 	IPC_MACHINE, /* machine: new or changed; `request` of the STORE it grants, or 0 */
 	IPC_FORGOTTEN, /* id: it is gone; `request` of the FORGET it grants, or 0 */
 	IPC_REFUSED, /* result: STORE or FORGET was refused, and why */
-	IPC_KNOCKED_LOCALLY, /* lan: this host's kernel wants `addr` on `interface` (an unresolved neighbour) */
+	IPC_CHECKED, /* result: of CHECK */
 	/* monitor -> control */
 	IPC_LISTENER, /* listener [the listening socket] */
 	IPC_LOG_ENTRY, /* event: one line of the answer to LOG */
@@ -45,6 +45,7 @@ enum ipc_kind {
 	IPC_LOCAL, /* lan */
 	IPC_REFRESH, /* lan */
 	/* engine -> monitor: to the store */
+	IPC_CHECK, /* machine: could it be guarded? answered by CHECKED */
 	IPC_STORE, /* machine: guard it from now on (id 0: new); granted by IPC_MACHINE, or REFUSED */
 	IPC_FORGET, /* id; granted by FORGOTTEN, or REFUSED */
 	IPC_PAST, /* past */
