@@ -69,6 +69,14 @@ static void put_source(struct text *t, const struct event *e)
 	event_put_endpoint(t, &e->from, e->from_port);
 }
 
+/* Only TCP has a gate, whether the event says so or not. */
+static enum knock_kind service_of(const struct event *e)
+{
+	bool gate = e->kind == EVENT_READY || e->kind == EVENT_GATE_OVER;
+
+	return gate && e->knock == KNOCK_NONE ? KNOCK_TCP : (enum knock_kind)e->knock;
+}
+
 static void put_magic(struct text *t, const struct event *e)
 {
 	if (e->observed) {
@@ -181,7 +189,7 @@ static void say_awake(struct text *t, const struct event *e)
 
 static void say_ready(struct text *t, const struct event *e)
 {
-	event_put_service(t, e->knock == KNOCK_NONE ? KNOCK_TCP : e->knock, e->to_port);
+	event_put_service(t, service_of(e), e->to_port);
 	text_string(t, " answered after ");
 	put_duration(t, e->took_us);
 	text_string(t, "; ");
@@ -211,9 +219,10 @@ static void say_no_sign_of_life(struct text *t, const struct event *e)
 
 static void say_conflict(struct text *t, const struct event *e)
 {
-	put_address(t, &e->to);
-	text_string(t, " is used by another host, ");
+	text_string(t, "another host, ");
 	put_mac(t, &e->from_mac);
+	text_string(t, ", uses ");
+	put_address(t, &e->to);
 	text_string(t,
 		    e->observed ? "; would not answer for it" : "; not answering for it any more");
 }
@@ -242,7 +251,7 @@ static void say_nic_answers(struct text *t, const struct event *e)
 
 static void say_gate_over(struct text *t, const struct event *e)
 {
-	event_put_service(t, e->knock == KNOCK_NONE ? KNOCK_TCP : e->knock, e->to_port);
+	event_put_service(t, service_of(e), e->to_port);
 	text_string(t, " did not answer");
 	if (e->took_us) {
 		text_string(t, " within ");
@@ -253,14 +262,14 @@ static void say_gate_over(struct text *t, const struct event *e)
 
 static void say_scanner(struct text *t, const struct event *e)
 {
-	put_source(t, e);
+	put_address(t, &e->from);
 	text_string(t, e->observed ? " looks like a scanner; it would wake nothing for a while"
 				   : " looks like a scanner; it wakes nothing for a while");
 }
 
 static void say_wake_limit(struct text *t, const struct event *e)
 {
-	put_source(t, e);
+	put_address(t, &e->from);
 	text_string(t, e->observed ? " woke too many machines; it would wake nothing for a while"
 				   : " woke too many machines; it wakes nothing for a while");
 }
@@ -354,7 +363,7 @@ static void write_who(struct json_writer *w, const struct event *e, unsigned int
 	write_scrap(w, "from", &s);
 	scrap_begin(&s);
 	if (has & HAS_SERVICE)
-		event_put_service(&s.t, e->knock, e->to_port);
+		event_put_service(&s.t, service_of(e), e->to_port);
 	write_scrap(w, "to", &s);
 	scrap_begin(&s);
 	if (has & HAS_ADDRESS && e->to.family)
