@@ -348,6 +348,9 @@ static void break_it(struct spec *s, int how)
 	case 20:
 		s->secureon.length = 255;
 		break;
+	case 21:
+		memset(&s->from[0], 0, sizeof(s->from[0]));
+		break;
 	default:
 		break;
 	}
@@ -367,7 +370,7 @@ static void insane_specs(void **state)
 	assert_int_equal(source_parse("192.0.2.0/24", &good.from[good.from_n++]), 0);
 	assert_int_equal(source_parse("02:00:00:00:00:02", &good.ignore[good.ignore_n++]), 0);
 	assert_true(spec_sane(&good));
-	for (int i = 1; i <= 20; i++) {
+	for (int i = 1; i <= 21; i++) {
 		static struct spec s;
 
 		s = good;

@@ -245,6 +245,8 @@ static void case_is_ignored(void **state)
 	(void)state;
 	assert_true(text_equal_ignoring_case("Yes", "yES"));
 	assert_true(text_equal_ignoring_case("", ""));
+	assert_true(text_equal_ignoring_case("AZ", "az"));
+	assert_false(text_equal_ignoring_case("@", "`"));
 	assert_false(text_equal_ignoring_case("yes", "ye"));
 	assert_false(text_equal_ignoring_case("ye", "yes"));
 	assert_false(text_equal_ignoring_case("a[", "a{"));
