@@ -30,15 +30,18 @@ static void sense_arp(const struct sight *s)
 {
 	const struct frame_arp *a = &s->frame->arp;
 	bool probe = addr_is_unspecified(&a->spa);
-	bool to_us = a->op == ARP_REPLY && mac_equal(&s->frame->dst, &s->on->own) &&
+	bool reply = a->op == ARP_REPLY;
+	bool to_us = reply && mac_equal(&s->frame->dst, &s->on->own) &&
 		     mac_equal(&a->tha, &s->on->own);
+	/* Our announcement is a request too: a NIC that answers for its machine answers that. */
+	bool to_claim = reply && mac_equal(&s->frame->dst, &s->on->claim);
 
 	hear(s, (struct heard){ .said = a->sha,
 				.addr = a->spa,
 				.answer = to_us,
 				.lasting = to_us,
 				.claims = !probe,
-				.must = !to_us });
+				.must = !to_us && !to_claim });
 	if (a->op == ARP_REQUEST && !addr_equal(&a->spa, &a->tpa))
 		home_solicit(s->engine->home,
 			     &(struct solicit){ .interface = s->on->index,
