@@ -296,6 +296,8 @@ void home_configure(struct home *h, const struct home_settings *s, struct moment
 
 		if (turned && !m->dropped)
 			life_verify(h, m);
+		else
+			life_retune(h, m);
 		home_settle(h, m);
 	}
 }

@@ -287,6 +287,12 @@ void life_verify(struct home *h, struct machine *m)
 	l->probe_at = h->now.us;
 }
 
+void life_retune(struct home *h, struct machine *m)
+{
+	if (m->state == MACHINE_AWAKE && m->life.probes == 0)
+		watch_from_now(h, m);
+}
+
 /* --- time --- */
 
 /* Asked long enough. Where nothing can be asked, it is what it was. */

@@ -12,6 +12,8 @@
 void life_begin(struct home *h, struct machine *m, const struct machine_past *past);
 /* What is known has to be verified: link or interface were away. Claims stay. */
 void life_verify(struct home *h, struct machine *m);
+/* The settings changed. */
+void life_retune(struct home *h, struct machine *m);
 /*
  * A frame of the machine. must: not one that a NIC gives while the machine sleeps. False when it proves nothing,
  * because only the NIC answers.

@@ -1,9 +1,9 @@
 /* life: is the machine there? One test a sentence. */
 #include "world.h"
 
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <cmocka.h>
 
 #define ADDRESS "192.0.2.50"
 
@@ -191,7 +191,9 @@ static void started_by_hand_it_is_handed_back_after_it_answered(void **state)
 	assert_int_equal(machine_state_of(m), MACHINE_WAKING);
 	assert_int_equal(did(w, EFFECT_RELEASE), 0);
 	/* An answer with Override off (an optimistic address) neither. */
-	struct heard x = { .mac = NAS, .said = NAS, .addr = ip(ADDRESS), .answer = true, .claims = true };
+	struct heard x = {
+		.mac = NAS, .said = NAS, .addr = ip(ADDRESS), .answer = true, .claims = true
+	};
 
 	home_heard(w->h, &x, w->now);
 	assert_int_equal(machine_state_of(m), MACHINE_WAKING);
@@ -349,7 +351,9 @@ static void killed_again_before_it_knew_it_still_knows(void **state)
 {
 	struct world *w = world_new(NULL);
 	struct spec s = world_spec("nas", &NAS, ADDRESS, "tcp/22");
-	struct machine_past past = { .state = MACHINE_ASLEEP, .since_wall_ms = 42, .nic_answers = 1 };
+	struct machine_past past = { .state = MACHINE_ASLEEP,
+				     .since_wall_ms = 42,
+				     .nic_answers = 1 };
 	struct machine *m = world_add(w, &s, &past);
 	struct machine_past now;
 
@@ -408,7 +412,9 @@ static void restarted_while_it_boots_nothing_goes_to_everybody(void **state)
 	struct machine *m;
 
 	(void)state;
-	past.last_wake = (struct wake_record){ .by = BY_KNOCK, .attempts = 1, .at_wall_ms = w->now.wall_ms - 5000 };
+	past.last_wake = (struct wake_record){ .by = BY_KNOCK,
+					       .attempts = 1,
+					       .at_wall_ms = w->now.wall_ms - 5000 };
 	m = world_add(w, &s, &past);
 	world_run(w, 1 * S);
 	assert_int_equal(machine_state_of(m), MACHINE_WAKING);
