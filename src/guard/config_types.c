@@ -95,8 +95,9 @@ static const char *choice_parse(const struct config_key *k, const char *word, vo
 			return NULL;
 		}
 	}
-	for (size_t i = 0;
-	     i < sizeof(synonyms) / sizeof(synonyms[0]) && strcmp(k->choices[0], "no") == 0; i++) {
+	if (!k->choices[0] || strcmp(k->choices[0], "no") != 0)
+		return "is none of the choices";
+	for (size_t i = 0; i < sizeof(synonyms) / sizeof(synonyms[0]); i++) {
 		if (strcmp(word, synonyms[i][0]) == 0)
 			return choice_parse(k, synonyms[i][1], field);
 	}

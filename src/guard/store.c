@@ -278,6 +278,8 @@ static size_t page_start(const struct store *s, size_t end, const char *name, si
 	return first;
 }
 
+/* Seven: what a page is, and what comes of it. */
+/* NOLINTNEXTLINE(readability-function-size) */
 size_t store_events(const struct store *s, uint64_t after, bool backwards, const char *name,
 		    size_t most, struct event *ret_events, bool *ret_more)
 {

@@ -277,7 +277,8 @@ static char *all_lines(const struct store_memory *m, size_t *ret_n)
 
 	if (!all)
 		return NULL;
-	memcpy(all, RECORD_HEADER, n);
+	/* With its NUL, which the next line replaces. */
+	memcpy(all, RECORD_HEADER, n + 1);
 	n += record_ids(m->next_machine, m->next_event, all + n);
 	for (size_t i = 0; i < m->n; i++) {
 		const struct store_entry *e = m->entries[i];

@@ -50,14 +50,17 @@ static void put_key(struct text *t, const char *key)
 	text_char(t, '=');
 }
 
-/* `base` plus a field's offset is where the field is: callers have parts of a record only. */
+/* The fields between the offsets `from` and `to` of a record, of which the caller has that part only. */
 static void put_fields(struct text *t, const struct record_field *f, size_t from, size_t to,
 		       const void *part)
 {
 	for (; f->key; f++) {
-		const char *field = (const char *)part + (f->offset - from);
+		const char *field;
 
-		if (f->offset < from || f->offset >= to || is_zero(field, f->form->size))
+		if (f->offset < from || f->offset >= to)
+			continue;
+		field = (const char *)part + (f->offset - from);
+		if (is_zero(field, f->form->size))
 			continue;
 		put_key(t, f->key);
 		f->form->put(t, field);
