@@ -145,12 +145,12 @@ static int read_name(struct reading *r, const struct json *v)
 /* The ports of one address, as a set; RULE_ANY when the list was empty. */
 struct ports {
 	bool any;
-	uint8_t set[65536 / 8];
+	uint64_t set[65536 / 64];
 };
 
 static bool ports_has(const struct ports *p, uint32_t port)
 {
-	return p->set[port / 8] >> port % 8 & 1;
+	return p->set[port / 64] >> port % 64 & 1;
 }
 
 static int read_ports(struct reading *r, const struct json *list, struct ports *p)
@@ -177,7 +177,7 @@ static int read_ports(struct reading *r, const struct json *list, struct ports *
 			text_string(t, " is not in 1..65535");
 			return -EINVAL;
 		}
-		p->set[port / 8] |= (uint8_t)(1 << port % 8);
+		p->set[port / 64] |= UINT64_C(1) << port % 64;
 	}
 	return 0;
 }
@@ -267,6 +267,11 @@ static int add_ports(struct reading *r, const struct ports *p, uint8_t address)
 	for (uint32_t first = 1; first <= 65535 && error == 0; first++) {
 		uint32_t last = first;
 
+		/* Lists are short: most of the set is empty. */
+		if (first % 64 == 0 && p->set[first / 64] == 0) {
+			first += 63;
+			continue;
+		}
 		if (!ports_has(p, first))
 			continue;
 		while (last < 65535 && ports_has(p, last + 1))
