@@ -63,6 +63,28 @@ static void encodes_what_scapy_encodes(void **state)
 	check_encoded(bytes, &w, NS);
 }
 
+static void flags_are_written_alone(void **state)
+{
+	struct envelope e = envelope("33:33:00:00:00:01", "2001:db8::50", "ff02::1");
+
+	(void)state;
+	for (unsigned int i = 0; i < 8; i++) {
+		struct frame_nd nd = { .target = address("2001:db8::50"),
+				       .router = i & 4,
+				       .solicited = i & 2,
+				       .override = i & 1 };
+		uint8_t bytes[ETHER_ENCODED_MAX];
+		struct writer w = writer_over(bytes, sizeof(bytes));
+
+		ndp_encode_na(&w, &e, &nd);
+		assert_false(w.failed);
+		assert_int_equal(bytes[FLAGS], i << 5);
+		w = writer_over(bytes, sizeof(bytes));
+		ndp_encode_ns(&w, &e, &nd);
+		assert_int_equal(bytes[FLAGS], 0);
+	}
+}
+
 static void decodes_every_field(void **state)
 {
 	struct mac guard = mac_of("02:00:00:00:00:20");
@@ -237,6 +259,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(encodes_what_scapy_encodes),
+		cmocka_unit_test(flags_are_written_alone),
 		cmocka_unit_test(decodes_every_field),
 		cmocka_unit_test(flags),
 		cmocka_unit_test(strange_ones),
