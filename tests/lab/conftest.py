@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import pathlib
 import shutil
 import sys
 import tempfile
@@ -70,9 +71,9 @@ def lan(make_lan):
 
 
 @pytest.fixture
-def tmp_public(tmp_path_factory):
-    """A folder that the daemon's user can enter."""
-    path = tmp_path_factory.mktemp("public")
+def tmp_public():
+    """A folder that the daemon's user can enter (pytest's own tmp_path is root's alone)."""
+    path = tempfile.mkdtemp(prefix=f"rl{os.getpid()}-public-")
     os.chmod(path, 0o755)
-    yield path
+    yield pathlib.Path(path)
     shutil.rmtree(path, ignore_errors=True)

@@ -1,6 +1,7 @@
 """The real roused on the guard's host, with all sandboxes on, and the check that it leaves nothing behind."""
 
 import contextlib
+import difflib
 import json
 import os
 import pwd
@@ -70,10 +71,11 @@ class Guard:
     """Options: guard={key: value}, wake={…} (of the configuration), extra (text of the file), observe and the like go into
     guard=; rules ({name: "tcp/22"}), machine_keys ({name: {key: value}}), addresses ({name: [..]}), argv (instead of -c
     FILE), env, state_dir (a mount point for the full-disk test), fast (short watch so that silence is noticed soon), wrap
-    (words before the program: a shell that mounts something first)."""
+    (words before the program: a shell that mounts something first), image (another executable than build/roused)."""
 
     def __init__(self, lan, host, machines=(), guard=None, wake=None, extra="", rules=None, machine_keys=None, addresses=None,
-                 argv=None, env=None, state_dir=None, fast=True, configure=True, wrap=()):
+                 argv=None, env=None, state_dir=None, fast=True, configure=True, wrap=(),
+                 image=None):
         self.lan, self.host, self.machines = lan, host, list(machines)
         self.ns = host.ns
         self.folder = tempfile.mkdtemp(prefix=f"rl{os.getpid()}-")
@@ -89,7 +91,7 @@ class Guard:
         self.config_path = os.path.join(self.folder, "roused.conf")
         self.keys = {"interface": "eth0", "state-dir": self.state_dir, "control": self.socket, **(guard or {})}
         self.wake_keys = {**({"watch": "1s"} if fast else {}), **(wake or {})}
-        self.extra, self.argv, self.env, self.wrap = extra, argv, env, list(wrap)
+        self.extra, self.argv, self.env, self.wrap, self.image = extra, argv, env, list(wrap), image
         self.rules, self.machine_keys, self.addresses = rules or {}, machine_keys or {}, addresses or {}
         self.process = None
         self.clean_exit = True
@@ -124,7 +126,7 @@ class Guard:
         log = open(self.log_path, "ab")
         env = {**os.environ, **(self.env or {})}
         self.started = time.monotonic()
-        self.process = subprocess.Popen(self.ns.command(*self.wrap, program("roused"), *argv), stdin=subprocess.DEVNULL, stdout=log,
+        self.process = subprocess.Popen(self.ns.command(*self.wrap, self.image or program("roused"), *argv), stdin=subprocess.DEVNULL, stdout=log,
                                         stderr=log, env=env, start_new_session=True)
         log.close()
         if timeout:
@@ -148,8 +150,9 @@ class Guard:
             with open(f"/proc/{self.process.pid}/task/{self.process.pid}/children", encoding="ascii") as file:
                 for word in file.read().split():
                     with contextlib.suppress(FileNotFoundError), open(f"/proc/{word}/cmdline", "rb") as cmdline:
-                        name = cmdline.read().split(b"\0")[0].decode("ascii", "replace")
-                        out[name.split(":")[-1].strip().split()[0]] = int(word)
+                        words = cmdline.read().split(b"\0")[0].decode("ascii", "replace").split(":")[-1].split()
+                        if words:                   # else it is just being started, or gone
+                            out[words[0]] = int(word)
         return out
 
     def pids(self):
@@ -289,8 +292,11 @@ class Guard:
     def differences(self):
         """What the guard left on its host, as text; empty when nothing."""
         after = host_state(self.ns)
-        out = [f"{what} changed:\n  before {self.before[what]}\n  after  {after[what]}"
-               for what in self.before if self.before[what] != after[what]]
+        out = []
+        for what, text in self.before.items():
+            if text != after[what]:
+                changes = difflib.unified_diff(text.replace("},", "},\n").splitlines(), after[what].replace("},", "},\n").splitlines(), n=0)
+                out.append(f"{what} changed:\n" + "\n".join(line for line in changes if not line.startswith(("---", "+++", "@@"))))
         real = {thing.mac for thing in [*self.lan.hosts, *self.lan.machines]}
         for address, mac, states in neighbours(self.ns):
             if "PERMANENT" in states and mac not in (None, "00:00:00:00:00:00") and not address.startswith(("ff", "224.", "239.")):

@@ -139,7 +139,7 @@ def test_log_json_follow_and_names(lan):
     log = guard.log()
     assert re.search(rf"nas: knock from {lan.client.v4}:\d+ to tcp/22", log)
     assert len(re.findall(r"magic packet sent \(1/3\)", log)) == 1
-    assert re.search(r"awake after \d+\.\d s", log) and re.search(r"tcp/22 answered after \d+\.\d s", log)
+    assert re.search(r"awake after \d+\.\d+ s", log) and re.search(r"tcp/22 answered after \d+\.\d+ s", log)
     assert re.search(r"\d+ packets? replayed", log)
 
 

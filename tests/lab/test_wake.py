@@ -92,12 +92,12 @@ def test_datagram_and_echo_sent_once_are_answered(lan, family):
 def test_nothing_answers_for_a_sleeping_machine(lan):
     """No RST, no ICMP, no service of the guard's host, on any port and protocol."""
     nas = lan.machine("nas", boot=None)
-    asleep(lan, nas, rules={"nas": "tcp/22"}, guard={"scan-limit": "off"})
     with lan.guard_host.ns.entered():
         trap = socket.socket(socket.AF_INET6)
     trap.bind(("::", 8080))
     trap.listen(5)
     lan.guard_host.ns.sysctl(**{"net.ipv4.ip_forward": 1, "net.ipv6.conf.all.forwarding": 1})
+    asleep(lan, nas, rules={"nas": "tcp/22"}, guard={"scan-limit": "off"})
     try:
         capture = lan.client.capture()
         attempts = [lan.client.connect(nas.address(family), port) for family in (4, 6) for port in (22, 80, 445, 8080, 13717)]
@@ -111,13 +111,12 @@ def test_nothing_answers_for_a_sleeping_machine(lan):
         assert not answers
     finally:
         trap.close()
-        lan.guard_host.ns.sysctl(**{"net.ipv4.ip_forward": 0, "net.ipv6.conf.all.forwarding": 0})
 
 
 def test_firewall_that_drops_the_gates_probes(lan):
     nas = lan.machine("nas", boot=1.5, families=(4,))
-    nas.ns.run("nft", "table inet t { chain c { type filter hook input priority 0; policy accept;\n"
-               f"ip saddr {lan.guard_host.v4} tcp dport 22 drop\n}} }}")
+    nas.ns.run("nft", "table inet t {\nchain c {\ntype filter hook input priority 0; policy accept;\n"
+               f"ip saddr {lan.guard_host.v4} tcp dport 22 drop\n}}\n}}")
     asleep(lan, nas, rules={"nas": "tcp/22"})
     lan.client.linear(0)
     attempt = lan.client.connect(nas.v4)
