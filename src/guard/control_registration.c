@@ -203,7 +203,6 @@ static void complete(struct registrant *r)
 {
 	r->stage = STAGE_ASKING;
 	control_deadline_clear(r->control, &r->deadline);
-	(void)loop_watch_set(&r->watch, 0);
 	control_turn_take(r->control, &r->turn);
 }
 
@@ -282,6 +281,9 @@ static void ready(void *context, unsigned int what)
 		drain(r);
 		return;
 	case STAGE_ASKING:
+		/* Rare enough to disarm only now: it says more than it should, or went away. */
+		(void)loop_watch_set(&r->watch, 0);
+		return;
 	case STAGE_OVER:
 		return;
 	}
