@@ -168,6 +168,32 @@ static void test_slow_peer(void **state)
 	close(null);
 }
 
+/* While some wait, the peer makes room: a new one must not overtake them. */
+static void test_order(void **state)
+{
+	struct lab *lab = *state;
+	struct channel_handler handler = { hear, hear_end, &lab->a };
+	int fds[2], sent = 0, next = 0;
+
+	channel_free(lab->a.channel);
+	assert_int_equal(channel_pair(fds), 0);
+	assert_int_equal(channel_new(lab->loop, fds[0], MAX, 5000, &handler, &lab->a.channel), 0);
+	for (; !channel_waiting(lab->a.channel); sent++)
+		assert_int_equal(channel_send(lab->a.channel, &sent, sizeof(sent), NULL, 0), 0);
+	for (int got; next < 20; next++) {
+		assert_int_equal(read(fds[1], &got, sizeof(got)), sizeof(got));
+		assert_int_equal(got, next);
+	}
+	assert_int_equal(channel_send(lab->a.channel, &sent, sizeof(sent), NULL, 0), 0);
+	sent++;
+	for (int got; next < sent; next++) {
+		loop_run_once(lab->loop, 0);
+		assert_int_equal(read(fds[1], &got, sizeof(got)), sizeof(got));
+		assert_int_equal(got, next);
+	}
+	close(fds[1]);
+}
+
 static void test_drain(void **state)
 {
 	struct lab *lab = *state;
@@ -284,6 +310,7 @@ int main(void)
 		T(test_messages),
 		T(test_descriptors),
 		T(test_slow_peer),
+		T(test_order),
 		T(test_drain),
 		T(test_end),
 		T(test_end_seen_by_sending),

@@ -73,13 +73,13 @@ static void test_append(void **state)
 	file_append_close(&f);
 	assert_content("log", "one\ntwo\n");
 	/* A torn end is cut off, and the next line takes its place. */
-	assert_int_equal(file_append_open(&f, dir, "log", 0600, 6), 0);
-	assert_int_equal(f.length, 6);
+	assert_int_equal(file_append_open(&f, dir, "log", 0600, 5), 0);
+	assert_int_equal(f.length, 5);
 	assert_int_equal(file_append_write(&f, "!\n", 2), 0);
 	file_append_close(&f);
-	assert_content("log", "one\ntw!\n");
+	assert_content("log", "one\nt!\n");
 	assert_int_equal(file_append_open(&f, dir, "log", 0600, 1000), 0);
-	assert_int_equal(f.length, 8);
+	assert_int_equal(f.length, 7);
 	file_append_close(&f);
 	assert_int_equal(mkdirat(dir, "folder", 0700), 0);
 	assert_int_equal(file_append_open(&f, dir, "folder", 0600, 0), -EISDIR);

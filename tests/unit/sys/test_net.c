@@ -116,6 +116,7 @@ static void test_links(void **state)
 	assert_false(i->link.up);
 	assert_int_equal(i->link.mac.b[5], 2);
 	assert_true(lab->changes >= 2);
+	run_settled(lab, "ip addr add 192.0.2.20/24 dev lan");
 	run_settled(lab, "ip link add br0 type bridge && ip link set lan master br0 && "
 			 "ip link add mv0 link lan type macvlan 2>/dev/null; true");
 	assert_int_equal(net_by_name(lab->view, "lan")->link.master, (int)if_nametoindex("br0"));
@@ -123,6 +124,7 @@ static void test_links(void **state)
 	/* Leaving a bridge is a DELLINK of the bridge's family: the link itself is still there. */
 	run_settled(lab, "ip link set lan nomaster");
 	assert_int_equal(net_by_name(lab->view, "lan")->link.master, 0);
+	assert_true(net_by_name(lab->view, "lan")->addresses_n > 0);
 	run_settled(lab, "ip link del br0; ip link del lan");
 	assert_null(net_by_name(lab->view, "lan"));
 	assert_null(net_by_name(lab->view, "e1"));
@@ -258,7 +260,12 @@ static void test_gateways(void **state)
 	run_settled(lab, "ip route add 203.0.113.0/24 via 192.0.2.9 && "
 			 "ip route add default via 192.0.2.8 table 77");
 	assert_int_equal(i->gateways_n, 3);
-	/* The kernel says nothing of IPv4 routes that go away with the link. */
+	/* The kernel says nothing of IPv4 routes that go away with the last address, or the link.
+	 */
+	run_settled(lab, "ip addr del 198.51.100.20/24 dev e1");
+	assert_int_equal(net_by_name(lab->view, "e1")->gateways_n, 0);
+	run_settled(lab, "ip addr add 198.51.100.20/24 dev e1 && "
+			 "ip route add default via 198.51.100.1 dev e1 metric 300");
 	run_settled(lab, "ip link set e0 down");
 	assert_false(net_is_gateway(net_by_name(lab->view, "e0"), &gateway));
 	assert_ptr_equal(net_default(lab->view), net_by_name(lab->view, "e1"));

@@ -125,6 +125,9 @@ static void test_frames(void **state)
 	assert_int_equal(f.bytes[62], 0x5a);
 	assert_int_equal(f.way, PACKET_TO_OTHER);
 	assert_false(f.truncated || f.partial_checksum || f.tagged || f.large);
+	/* A socket for sending has nothing to receive. */
+	send_plain(fd, OURS, 60);
+	assert_int_equal(receive(b, from, 20), 0);
 	/* Slots are used again. */
 	assert_int_equal(receive(b, fd, 1000), 2);
 	packet_batch_frame(b, 1, &f);

@@ -14,6 +14,7 @@
 #include "sys/role.h"
 #include "sys/sandbox.h"
 
+#include <grp.h>
 #include <linux/filter.h>
 #include <net/if.h>
 #include <sys/prctl.h>
@@ -329,10 +330,13 @@ static void test_landlock(void **state)
 
 static int identity_child(void *context)
 {
+	static const gid_t groups[] = { 1, 2 };
 	struct sandbox_report report;
 	int spare;
 
 	(void)context;
+	if (setgroups(2, groups) < 0)
+		return UNABLE;
 	if (sandbox_identity(65534, 65534, SANDBOX_NET_RAW, &report) < 0)
 		return UNABLE;
 	if (report.root || !report.changed_user || report.capabilities != UINT64_C(1) << 13)
