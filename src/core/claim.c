@@ -159,8 +159,6 @@ void claim_hush(struct machine *m)
 	for (uint16_t i = 0; i < m->claims_n; i++) {
 		struct claim *c = &m->claims[i];
 
-		if (c->real && c->state != CLAIM_HELD)
-			continue;
 		c->announces = 0;
 		c->announce_at = NEVER;
 	}

@@ -23,7 +23,7 @@ void claim_release_all(struct home *h, struct machine *m);
 void claim_hand_back(struct home *h, struct machine *m, struct claim *c);
 /* Hands back unless a port of it is still waited for. */
 void claim_try_hand_back(struct home *h, struct machine *m, struct claim *c);
-/* The machine may be booting: nothing more is announced for it. */
+/* The machine may be booting: nothing more is announced for it, not even its own MAC (that fails its DAD, too). */
 void claim_hush(struct machine *m);
 /* Tells everybody again, `in` microseconds from now. */
 void claim_announce_again(struct home *h, struct machine *m, uint64_t in);

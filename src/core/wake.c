@@ -29,6 +29,10 @@ static void burst(struct home *h, struct machine *m)
 {
 	struct wake *w = &m->wake;
 
+	if (!home_link_up(h, m)) {
+		w->next = h->now.us; /* as soon as it is back */
+		return;
+	}
 	w->attempt++;
 	w->next = home_in(h, h->set.interval);
 	w->record.attempts = w->attempt;
@@ -191,7 +195,8 @@ void wake_over(struct machine *m)
 void wake_link_is_back(struct home *h, struct machine *m)
 {
 	if (m->wake.running && m->wake.next <= h->now.us) {
-		m->wake.attempt--; /* nobody could hear the last one's answer */
+		if (m->wake.attempt > 0)
+			m->wake.attempt--; /* nobody could hear the last one's answer */
 		m->wake.next = h->now.us;
 	}
 }

@@ -5,10 +5,11 @@
 #include "core/limits.h"
 #include "core/machine.h"
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+
+#include <cmocka.h>
 
 #define ADDRESS "192.0.2.50"
 #define ADDRESS6 "2001:db8::50"

@@ -4,13 +4,14 @@
 #include "core/home_state.h"
 #include "core/machine.h"
 
-#include <cmocka.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 #define ADDRESS "192.0.2.50"
 #define ADDRESS6 "2001:db8::50"

@@ -1,10 +1,11 @@
 /* knock: is this packet a reason to wake? One test a sentence. */
 #include "world.h"
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+
+#include <cmocka.h>
 
 #define ADDRESS "192.0.2.50"
 #define ADDRESS6 "2001:db8::50"

@@ -1,9 +1,10 @@
 /* life: is the machine there? One test a sentence. */
 #include "world.h"
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
+
+#include <cmocka.h>
 
 #define ADDRESS "192.0.2.50"
 

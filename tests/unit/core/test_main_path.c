@@ -1,9 +1,10 @@
 /* The main path, from goodbye to hand back, as one story; and the same with the restart in every place. */
 #include "world.h"
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
+
+#include <cmocka.h>
 
 #define ADDRESS "192.0.2.50"
 #define FROM "192.0.2.10"

@@ -3,9 +3,10 @@
 
 #include "core/machine.h"
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
+
+#include <cmocka.h>
 
 #define ADDRESS "192.0.2.50"
 #define FROM "192.0.2.10"
