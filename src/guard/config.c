@@ -2,9 +2,9 @@
 
 #include "base/sha256.h"
 #include "guard/config_keys.h"
-#include "guard/config_lines.h"
 #include "guard/config_report.h"
 #include "guard/config_unique.h"
+#include "proto/ini_lines.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -339,7 +339,7 @@ static void check_together(struct parser *p)
 int config_parse(struct config *c, const char *bytes, size_t n, struct config_report *r)
 {
 	struct parser p = { .config = c, .report = r };
-	const struct config_listener listener = {
+	const struct ini_listener listener = {
 		.heading = on_heading, .key = on_key, .wrong = on_wrong, .who = &p
 	};
 	int result;
@@ -348,7 +348,7 @@ int config_parse(struct config *c, const char *bytes, size_t n, struct config_re
 	result = config_unique_init(&p.unique);
 	if (result < 0)
 		return result;
-	result = config_lines(bytes, n, &listener);
+	result = ini_lines(bytes, n, &listener);
 	if (result == 0)
 		result = p.error;
 	if (result == 0) {

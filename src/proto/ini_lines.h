@@ -1,20 +1,20 @@
 /*
- * config_lines: an INI file as a sequence of headings and keys; the door to inih.
+ * ini_lines: an INI file as a sequence of headings and keys; the door to inih.
  *
  * Owns: line numbers, comments, continuation lines, headings with a name in quotes, and what the library would take
  * silently for something else: lines longer than its buffer (200 bytes in Debian, a constant elsewhere), indented keys,
  * comments behind continuation lines, bytes that are no text. Refuses to know any key.
  */
-#ifndef ROUSE_GUARD_CONFIG_LINES_H
-#define ROUSE_GUARD_CONFIG_LINES_H
+#ifndef ROUSE_PROTO_INI_LINES_H
+#define ROUSE_PROTO_INI_LINES_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define CONFIG_HEADING_MAX 255 /* bytes of the name in a heading */
+#define INI_HEADING_MAX 255 /* bytes of the name in a heading */
 
-struct config_listener {
+struct ini_listener {
 	/* [section] or [section "name"]; name is NULL without quotes; section is "" when `wrong` was called for it. */
 	void (*heading)(void *who, uint32_t line, const char *section, const char *name);
 	/* key = value; `more`: the value goes on from the line before. */
@@ -25,6 +25,6 @@ struct config_listener {
 };
 
 /* Calls the listener for each line in order. 0, or -ENOMEM. */
-int config_lines(const char *bytes, size_t n, const struct config_listener *listener);
+int ini_lines(const char *bytes, size_t n, const struct ini_listener *listener);
 
 #endif

@@ -1,4 +1,4 @@
-#include "guard/config_lines.h"
+#include "proto/ini_lines.h"
 
 #include "base/text.h"
 
@@ -9,7 +9,7 @@
 #include <ini.h>
 
 struct reader {
-	const struct config_listener *to;
+	const struct ini_listener *to;
 	const char *at; /* the next line */
 	size_t left;
 	char *copy; /* the current line, cleaned */
@@ -72,9 +72,9 @@ static void cut_blanks(char *s)
 }
 
 /* The text between quotes at s, '\"' and '\\' understood; returns what follows, NULL when it does not end. */
-static char *read_quoted(char *s, char name[static CONFIG_HEADING_MAX + 1])
+static char *read_quoted(char *s, char name[static INI_HEADING_MAX + 1])
 {
-	struct text t = text_over(name, CONFIG_HEADING_MAX + 1);
+	struct text t = text_over(name, INI_HEADING_MAX + 1);
 
 	for (; *s != '"'; s++) {
 		if (*s == '\\' && (s[1] == '"' || s[1] == '\\'))
@@ -89,7 +89,7 @@ static char *read_quoted(char *s, char name[static CONFIG_HEADING_MAX + 1])
 /* s is behind the '['. */
 static void read_heading(struct reader *r, char *s)
 {
-	char name[CONFIG_HEADING_MAX + 1];
+	char name[INI_HEADING_MAX + 1];
 	bool named = false;
 	char *section = skip_blanks(s);
 	char *end = section + strcspn(section, " \t\"]");
@@ -223,7 +223,7 @@ static int take_key(void *who, const char *section, const char *key, const char 
 	return 1;
 }
 
-int config_lines(const char *bytes, size_t n, const struct config_listener *listener)
+int ini_lines(const char *bytes, size_t n, const struct ini_listener *listener)
 {
 	static char nothing[1];
 	struct reader r = {
