@@ -162,9 +162,11 @@ static void pages_of_events(void **state)
 {
 	struct kit *k = *state;
 	struct event page[100];
+	uint32_t id;
 	bool more;
 
 	kit_open(k);
+	id = kit_put(k, 1, SPEC_ADDED);
 	for (unsigned int i = 1; i <= 2500; i++) {
 		struct event e = kit_event(i % 5);
 
@@ -196,6 +198,13 @@ static void pages_of_events(void **state)
 		assert_true(more);
 		assert_int_equal(store_events(k->store, 0, true, "nobody", 100, page, &more), 0);
 		assert_false(more);
+		/* The second time they are read from a journal that was written anew. */
+		for (uint64_t i = 0; i < 40000; i++) {
+			struct machine_past past = kit_past(i);
+
+			store_put_past(k->store, id, &past);
+		}
+		store_sync(k->store);
 		kit_reopen(k);
 	}
 	store_close(k->store);
