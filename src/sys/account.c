@@ -23,6 +23,7 @@ int account_user(const char *name, uid_t *ret_uid, gid_t *ret_gid)
 {
 	errno = 0;
 
+	/* cppcheck-suppress getpwnamCalled; one thread */
 	const struct passwd *p = getpwnam(name);
 
 	if (!p)
@@ -36,6 +37,7 @@ int account_group(const char *name, gid_t *ret_gid)
 {
 	errno = 0;
 
+	/* cppcheck-suppress getgrnamCalled; one thread */
 	const struct group *g = getgrnam(name);
 
 	if (!g)

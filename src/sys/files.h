@@ -30,8 +30,8 @@ int file_read(int dir, const char *name, size_t max, char **ret_bytes, size_t *r
 
 /*
  * Writes `name` anew: temporary file beside it, fsync, rename, fsync of the directory. After an
- * error the old file is as it was and nothing is left beside it. (After a power cut between, a
- * "NAME.new" may be left; the next call replaces it.)
+ * error the old file is as it was and nothing is left beside it; only when that last sync fails the
+ * new one is there already. (A power cut may leave "NAME.new"; the next call replaces it.)
  */
 int file_replace(int dir, const char *name, const void *bytes, size_t n, mode_t mode);
 /* Renames within the directory, durably. */

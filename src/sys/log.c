@@ -5,6 +5,7 @@
 #include "sys/clock.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -210,15 +211,20 @@ static struct bucket *bucket_of(const char *text, uint64_t now)
 	return b;
 }
 
-void log_vline(enum log_level level, const char *format, va_list args)
+void log_line(enum log_level level, const char *format, ...)
 {
 	char text[LOG_LINE_MAX + 1]; /* one more than a line takes: then it is seen to be cut */
 	uint64_t now = clock_monotonic_us();
-	int saved = errno;
+	int saved = errno, n;
+	va_list args;
 
 	if (level > state.level)
 		return;
-	if (vsnprintf(text, sizeof(text), format, args) < 0)
+	va_start(args, format);
+	/* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): the line before does it */
+	n = vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	if (n < 0)
 		return;
 
 	struct bucket *same = bucket_of(text, now);
@@ -233,13 +239,4 @@ void log_vline(enum log_level level, const char *format, va_list args)
 		write_text(level, text, left_out);
 	}
 	errno = saved;
-}
-
-void log_line(enum log_level level, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	log_vline(level, format, args);
-	va_end(args);
 }

@@ -11,8 +11,6 @@
 #ifndef ROUSE_SYS_LOG_H
 #define ROUSE_SYS_LOG_H
 
-#include <stdarg.h>
-
 enum log_level {
 	LOG_LEVEL_ERROR,
 	LOG_LEVEL_WARNING,
@@ -34,8 +32,6 @@ void log_set_level(enum log_level level);
 enum log_level log_level_now(void);
 
 __attribute__((format(printf, 2, 3))) void log_line(enum log_level level, const char *format, ...);
-__attribute__((format(printf, 2, 0))) void log_vline(enum log_level level, const char *format,
-						     va_list args);
 /* Says now how many lines were left out, if any; call it once in a while and at the end. */
 void log_flush(void);
 

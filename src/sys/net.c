@@ -84,6 +84,14 @@ static struct net_interface *interface_new(struct net_view *v, int ifindex)
 	return i;
 }
 
+static bool link_equal(const struct netlink_link *a, const struct netlink_link *b)
+{
+	return strcmp(a->name, b->name) == 0 && strcmp(a->kind, b->kind) == 0 &&
+	       mac_equal(&a->mac, &b->mac) && a->ethernet == b->ethernet &&
+	       a->loopback == b->loopback && a->up == b->up && a->carrier == b->carrier &&
+	       a->mtu == b->mtu && a->master == b->master;
+}
+
 static void take_link(struct net_view *v, const struct netlink_message *m)
 {
 	struct net_interface *i = by_index(v, m->ifindex);
@@ -98,7 +106,7 @@ static void take_link(struct net_view *v, const struct netlink_message *m)
 		i = interface_new(v, m->ifindex);
 		if (!i)
 			return;
-	} else if (memcmp(&i->link, &m->link, sizeof(i->link)) == 0) {
+	} else if (link_equal(&i->link, &m->link)) {
 		return;
 	}
 	/* IPv4 says nothing of the routes that go away with a link. */
@@ -161,6 +169,12 @@ static void take_address(struct net_view *v, const struct netlink_message *m)
 
 /* --- routes and forwarding --- */
 
+static bool route_equal(const struct netlink_route *a, const struct netlink_route *b)
+{
+	return a->family == b->family && a->metric == b->metric &&
+	       addr_equal(&a->gateway, &b->gateway);
+}
+
 static void take_route(struct net_view *v, const struct netlink_message *m)
 {
 	struct net_interface *i = by_index(v, m->ifindex);
@@ -168,7 +182,7 @@ static void take_route(struct net_view *v, const struct netlink_message *m)
 	if (!i || i->gateways_n == NET_GATEWAYS_MAX)
 		return;
 	for (size_t n = 0; n < i->gateways_n; n++) {
-		if (memcmp(&i->gateways[n], &m->route, sizeof(m->route)) == 0)
+		if (route_equal(&i->gateways[n], &m->route))
 			return;
 	}
 	i->gateways[i->gateways_n++] = m->route;

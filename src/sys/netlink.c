@@ -304,6 +304,7 @@ static bool decode_forwarding(const struct nlmsghdr *h, struct netlink_message *
 	return m->ifindex > 0 || m->ifindex == NETLINK_ALL_INTERFACES;
 }
 
+/* NOLINTNEXTLINE(misc-redundant-expression): that they are equal is the point */
 static_assert(NETCONFA_IFINDEX_ALL == NETLINK_ALL_INTERFACES, "what the kernel calls all");
 
 struct taker {
@@ -317,7 +318,6 @@ static void message_decode(const struct nlmsghdr *h, const struct taker *t)
 	struct netlink_message m;
 	bool good = false;
 
-	/* Also the padding: whoever keeps these compares them with memcmp(). */
 	memset(&m, 0, sizeof(m));
 	m.gone = type == RTM_DELLINK || type == RTM_DELADDR || type == RTM_DELROUTE ||
 		 type == RTM_DELNEIGH;

@@ -100,7 +100,7 @@ static int change_user(uid_t uid, gid_t gid)
 int sandbox_identity(uid_t uid, gid_t gid, unsigned int keep, struct sandbox_report *ret_report)
 {
 	struct sandbox_report report = { 0 };
-	struct capabilities c;
+	struct capabilities c = { 0 };
 	int r;
 
 	capabilities_no_gain(); /* while CAP_SETPCAP is still there */

@@ -64,20 +64,21 @@ static uint64_t all_of_files(int abi)
 static int allow(int ruleset, const char *path, uint64_t access)
 {
 	struct landlock_path_beneath_attr rule = { .allowed_access = access };
+	int fd = open(path, O_PATH | O_CLOEXEC);
 	struct stat s;
 	int r = 0;
 
-	rule.parent_fd = open(path, O_PATH | O_CLOEXEC);
-	if (rule.parent_fd < 0)
+	if (fd < 0)
 		return errno == ENOENT || errno == ENOTDIR || errno == EACCES ? 0 : -errno;
-	if (fstat(rule.parent_fd, &s) < 0)
+	rule.parent_fd = fd;
+	if (fstat(fd, &s) < 0)
 		r = -errno;
 	else if (!S_ISDIR(s.st_mode))
 		rule.allowed_access &= OF_FILES;
 	if (r == 0 &&
 	    syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0)
 		r = -errno;
-	close(rule.parent_fd);
+	close(fd);
 	return r;
 }
 
@@ -97,7 +98,7 @@ static int allow_library(struct dl_phdr_info *info, size_t size, void *context)
 	(void)size;
 	if (info->dlpi_name[0] != '/' || strlen(info->dlpi_name) >= sizeof(path))
 		return 0; /* the program itself, and the vDSO */
-	strcpy(path, info->dlpi_name);
+	memcpy(path, info->dlpi_name, strlen(info->dlpi_name) + 1);
 	slash = strrchr(path, '/');
 	slash[slash == path] = 0;
 	a->result = allow(a->ruleset, path, a->access);

@@ -115,7 +115,10 @@ static int probe_code(int fd)
 			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	(void)fd;
-	return page == MAP_FAILED ? -errno : 0;
+	if (page == MAP_FAILED)
+		return -errno;
+	munmap(page, 4096);
+	return 0;
 }
 
 static int probe_unshare(int fd)
