@@ -391,10 +391,25 @@ static void admit(struct control *c, int fd, const struct addr *peer)
 	read_json(r);
 }
 
+/* Looks at a source's connections again: those that were reset or ended do not count, and nobody has noticed yet. */
+static void look_again(struct control *c, const struct addr *peer)
+{
+	list_each(it, &c->registrations)
+	{
+		struct registrant *r = container_of(it, struct registrant, in);
+
+		if (addr_equal(&r->peer, peer))
+			ready(r, LOOP_READ);
+	}
+	control_registration_reap(c);
+}
+
 static void receive(struct control *c, int fd, const struct sockaddr_storage *from)
 {
 	struct addr peer = peer_of(from);
 
+	if (connections_of(c, &peer) >= c->settings.connections_per_source)
+		look_again(c, &peer);
 	if (connections_of(c, &peer) >= c->settings.connections_per_source) {
 		turn_away(fd, &peer,
 			  "Too many connections at once from this address; please try again.");
