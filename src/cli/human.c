@@ -165,6 +165,7 @@ void table_print(const struct table *t, FILE *to, bool colour)
 	size_t widths[TABLE_COLUMNS];
 	size_t pending = 0; /* blanks that only appear when something follows */
 
+	assert(t->columns > 0);
 	for (size_t column = 0; column < t->columns; column++)
 		widths[column] = column_width(t, column);
 	for (size_t i = 0; i < t->n; i++) {

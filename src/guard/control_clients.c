@@ -296,7 +296,8 @@ static bool push_one_out(struct control *c)
 		struct client *k = container_of(it, struct client, in);
 
 		if (!k->running || k->over) {
-			client_free(k);
+			over(k);
+			control_clients_reap(c);
 			return true;
 		}
 	}

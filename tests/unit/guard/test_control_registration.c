@@ -47,7 +47,7 @@ static void in_any_number_of_segments(void **state)
 		for (size_t at = 0; at < strlen(RIG_JSON); at += step) {
 			size_t left = strlen(RIG_JSON) - at;
 
-			rig_send(fd, RIG_JSON + at, left < step ? left : step);
+			rig_send(fd, &RIG_JSON[at], left < step ? left : step);
 			usleep(300);
 		}
 		rig_hear(r.engine, IPC_REGISTER, &m);
@@ -174,13 +174,13 @@ static void token(void **state)
 	rig_start(&r, &s);
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
 		fd = rig_dial(&r, "127.0.0.1");
-		snprintf(json, sizeof(json), "{%s%s", wrong[i], RIG_JSON + 1);
+		snprintf(json, sizeof(json), "{%s%s", wrong[i], &RIG_JSON[1]);
 		rig_send_text(fd, json);
 		expect_reply(fd, "The guard takes registrations with the right token only");
 	}
 	assert_true(rig_silent(r.engine, 20));
 	fd = rig_dial(&r, "127.0.0.1");
-	snprintf(json, sizeof(json), "{\"token\":\"s3cret-token\",%s", RIG_JSON + 1);
+	snprintf(json, sizeof(json), "{\"token\":\"s3cret-token\",%s", &RIG_JSON[1]);
 	rig_send_text(fd, json);
 	rig_hear(r.engine, IPC_REGISTER, &m);
 	assert_int_equal(m.registration.trusted, 1);

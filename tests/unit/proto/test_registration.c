@@ -88,7 +88,7 @@ static void ports_belong_to_their_address(void **state)
 
 	(void)state;
 	good("{" MAC ",\"monitor\":[{\"ip\":\"192.0.2.50\",\"port\":[22]},{\"ip\":\"192.0.2.51\","
-		     "\"port\":[]}]}",
+	     "\"port\":[]}]}",
 	     &r);
 	assert_string_equal(rules(&r.spec, text, sizeof(text)), "tcp/22@0 udp/22@0 any@1");
 	good(ONE("[]"), &r);
@@ -202,7 +202,7 @@ static void what_is_wrong(void **state)
 		{ "{" MAC ",\"monitor\":[{\"ip\":\"192.0.2.50\"}]}",
 		  JSON_ERROR "monitor[0].port: missing" },
 		{ "{" MAC ",\"monitor\":[{\"ip\":\"2001:db8::1\",\"port\":[1]},{\"ip\":\"192.0.2."
-			  "1\",\"port\":[1]},"
+		  "1\",\"port\":[1]},"
 		  "{\"ip\":\"2001:DB8:0::1\",\"port\":[2]}]}",
 		  "A duplicate IP has been found in the JSON, please merge all ports in an array "
 		  "for this IP. "
