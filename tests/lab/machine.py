@@ -243,6 +243,20 @@ class Machine:
                     self._listen(boot, family, kind, port)
         self.link.set_up("eth0", True)
         self.lan.switch_link.set_up(self.m, True)
+        self._wait_running(boot, 1000)
+
+    def _wait_running(self, boot, tries):
+        """A link comes up in steps (queue, IPv6, the switch's port); what is sent before the last one is lost, and an
+        IPv6 address added in between may never finish DAD. Booting systems wait for it, and so does this one."""
+        ready = (self.link.running("eth0") and self.lan.switch_link.running(self.m) and
+                 (6 not in self.families or any(text.startswith("fe80") for text, _, _ in self.link.addresses("eth0"))))
+        if not ready and tries:
+            self._later(0.001, self._wait_running, boot, tries - 1)
+        else:
+            self._later(0.005, self._configure, boot)
+
+    def _configure(self, boot):
+        boot.link = time.monotonic()
         if 6 in self.families:
             self.link.add_address("eth0", self.v6, 64, rtnl.F_NODAD if self.dad == "off" else 0)
             if self.dad == "off":

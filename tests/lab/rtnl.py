@@ -8,13 +8,13 @@ import os
 import socket
 import struct
 
-RTM_NEWLINK, RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 16, 20, 21, 22
+RTM_NEWLINK, RTM_GETLINK, RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 16, 18, 20, 21, 22
 RTMGRP_IPV6_IFADDR = 0x100
 REQUEST, ACK, CREATE, REPLACE, DUMP = 1, 4, 0x400, 0x100, 0x300
 IFLA_MASTER = 10
 IFA_ADDRESS, IFA_LOCAL, IFA_BROADCAST, IFA_FLAGS = 1, 2, 4, 8
 F_NODAD, F_OPTIMISTIC, F_DADFAILED, F_TENTATIVE, F_PERMANENT = 0x02, 0x04, 0x08, 0x40, 0x80
-IFF_UP = 1
+IFF_UP, IFF_RUNNING = 1, 0x40
 
 
 def _attr(kind, data):
@@ -75,6 +75,11 @@ class Link:
 
     def set_up(self, name, up=True):
         self._request(RTM_NEWLINK, ACK, struct.pack("=BBHiII", 0, 0, 0, self.index(name), IFF_UP if up else 0, IFF_UP))
+
+    def running(self, name):
+        """IFF_RUNNING: carrier is there and the queue is active."""
+        replies = self._request(RTM_GETLINK, ACK, struct.pack("=BBHiII", 0, 0, 0, self.index(name), 0, 0))
+        return any(struct.unpack_from("=I", data, 8)[0] & IFF_RUNNING for kind, data in replies if kind == RTM_NEWLINK)
 
     def set_master(self, name, master):
         index = self.index(master) if master else 0

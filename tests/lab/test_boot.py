@@ -45,6 +45,22 @@ def test_no_conflict_while_clients_knock(make_lan, snooping, dad):
     assert nas.conflicts == 0
 
 
+@pytest.mark.parametrize("snooping", [False, True])
+def test_no_conflict_when_it_boots_right_after_the_claim(make_lan, snooping):
+    """Its addresses are tentative while the guard would still repeat its take-over announcements."""
+    lan = make_lan(snooping=snooping)
+    machines = [lan.machine(f"m{i}", boot=0.1 + 0.1 * i, udp=(), acd=2) for i in range(8)]
+    if snooping:
+        time.sleep(1.5)
+    asleep(lan, *machines)
+    for machine in machines:
+        machine.press_button()
+    time.sleep(4)
+    assert [machine.conflicts for machine in machines] == [0] * len(machines)
+    for machine in machines:
+        machine.wait_up(5)
+
+
 def test_probe_of_another_host_is_defended_and_wakes_nobody(lan):
     nas = lan.machine("nas", boot=None)
     asleep(lan, nas, rules={"nas": "tcp/22"})

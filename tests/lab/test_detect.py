@@ -107,7 +107,7 @@ def test_second_host_that_uses_the_address(lan):
     for _ in range(3):
         lan.other.send(announce)
         wait_quiet(0.5)
-    guard.wait_log("used by another host", 3)
+    guard.wait_log("another host.*uses|used by another host", 3)
     conflict = [e for e in guard.events("nas") if e["event"] == "conflict"][-1]
     assert lan.other.mac in str(conflict)
     with lan.client.capture() as capture:
@@ -126,7 +126,7 @@ def test_address_of_a_live_other_host_is_not_claimed(lan):
     assert guard.register(nas) == "OK."
     nas.sleep()
     lan.other.ns.ip(f"addr add {nas.v4}/24 dev eth0")
-    guard.wait_log("used by another host", 5)
+    guard.wait_log("another host.*uses|used by another host", 5)
     wait_quiet(1)
     with lan.client.capture() as capture:
         lan.client.ping(nas.v4, timeout=1)

@@ -219,6 +219,7 @@ def test_started_by_hand(lan, how):
     guard = asleep(lan, nas, rules={"nas": "tcp/22"})
     lan.client.learn(nas.v4)
     assert lan.client.neighbour(nas.v4)[0] != nas.mac
+    wait_quiet(2.5)                                 # take-over announcements are over; the other case is in test_boot.py
     before = time.monotonic()
     if how == "button":
         nas.press_button()
