@@ -462,7 +462,7 @@ static const char *mac_fault(const struct lan *lan, const struct mac *m)
 	return NULL;
 }
 
-static const char *address_fault(const struct lan *lan, const struct addr *a, uint8_t slot)
+static const char *address_fault(const struct lan *lan, const struct addr *a)
 {
 	if (addr_is_unspecified(a) || addr_is_loopback(a) || addr_is_multicast(a) ||
 	    addr_is_limited_broadcast(a))
@@ -479,15 +479,24 @@ static const char *address_fault(const struct lan *lan, const struct addr *a, ui
 		if (net_is_broadcast(i->net, a))
 			return "is a broadcast address";
 	}
-	if (slot != 0xff && !net_on_link(lan->slots[slot].net, a))
-		return "is on no link of the guard's: it must be of the same subnet";
+	return NULL;
+}
+
+const struct addr *lan_off_link(const struct lan *lan, const struct spec *s)
+{
+	uint8_t slot = lan_slot_for(lan, s->interface, s->addresses, s->addresses_n);
+
+	for (uint16_t k = 0; k < s->addresses_n; k++) {
+		if (slot == 0xff || !net_on_link(lan->slots[slot].net, &s->addresses[k]))
+			return &s->addresses[k];
+	}
 	return NULL;
 }
 
 int lan_check(const struct lan *lan, const struct spec *s, char *text, size_t n)
 {
-	uint8_t slot = lan_slot_for(lan, s->interface, s->addresses, s->addresses_n);
 	const char *fault = mac_fault(lan, &s->mac);
+	const struct addr *off = NULL;
 	char a[ADDR_TEXT];
 
 	if (fault) {
@@ -495,12 +504,19 @@ int lan_check(const struct lan *lan, const struct spec *s, char *text, size_t n)
 		return -EPERM;
 	}
 	for (uint16_t k = 0; k < s->addresses_n; k++) {
-		fault = address_fault(lan, &s->addresses[k], slot);
-		if (!fault && slot == 0xff && s->origin != SPEC_FILE)
-			fault = "is on no link of the guard's: it must be of the same subnet";
+		fault = address_fault(lan, &s->addresses[k]);
 		if (!fault)
 			continue;
 		snprintf(text, n, "address %s %s", addr_format(&s->addresses[k], a), fault);
+		return -EPERM;
+	}
+	/* The file's machines wait for the link: at boot the guard itself may have no address yet. */
+	if (s->origin != SPEC_FILE)
+		off = lan_off_link(lan, s);
+	if (off) {
+		snprintf(text, n,
+			 "address %s is on no link of the guard's: it must be of the same subnet",
+			 addr_format(off, a));
 		return -EPERM;
 	}
 	return 0;

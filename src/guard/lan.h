@@ -63,9 +63,12 @@ const struct lan_interface *lan_sending(const struct lan *lan, uint8_t slot);
 /* The slot where these addresses are on link, or which is named; without addresses the first; 0xff: none now. */
 uint8_t lan_slot_for(const struct lan *lan, const char *name, const struct addr *addresses,
 		     size_t n);
+/* An address of the machine that is on no link now; NULL: all are. */
+const struct addr *lan_off_link(const struct lan *lan, const struct spec *s);
 /*
  * Why this machine must not be guarded, as a text for people, and -EPERM: a MAC that is broadcast, multicast, zero or ours;
- * an address that is multicast, unspecified, loopback, broadcast, ours, the gateway's, or off every link.
+ * an address that is multicast, unspecified, loopback, broadcast, ours, the gateway's, or, unless it is of the
+ * file, off every link.
  */
 int lan_check(const struct lan *lan, const struct spec *s, char *text, size_t n);
 

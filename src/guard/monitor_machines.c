@@ -55,6 +55,8 @@ static void tell_gone(struct monitor *m, uint32_t id, uint32_t request)
 static void put_file_machine(struct monitor *m, uint32_t id, const struct spec *spec)
 {
 	struct store_machine s = { .spec = *spec };
+	const struct addr *off;
+	char address[ADDR_TEXT];
 	char fault[200];
 	int r;
 
@@ -70,6 +72,12 @@ static void put_file_machine(struct monitor *m, uint32_t id, const struct spec *
 		return;
 	}
 	list_and_tell(m, &s, 0);
+	off = lan_off_link(&m->lan, spec);
+	if (off)
+		log_warning("%s (line %u of the configuration): address %s is on no link of the "
+			    "guard's now; it is "
+			    "guarded as soon as it is",
+			    spec->name, spec->line, addr_format(off, address));
 }
 
 static void apply_step(void *who, enum reload_step what, uint32_t id, const struct spec *spec)
