@@ -330,6 +330,37 @@ static void at_most_64_questions_at_once(void **state)
 	rig_stop(&r);
 }
 
+/* An answer that comes again, or too late, is nobody's, whoever has that place by now. */
+static void an_answer_counts_once(void **state)
+{
+	struct ipc_settings s = { .register_mode = REGISTER_SELF,
+				  .connections_max = 100,
+				  .connections_per_source = 100 };
+	struct ipc_message first;
+	struct ipc_message m;
+	struct rig r;
+	int fds[65];
+
+	(void)state;
+	rig_start(&r, &s);
+	for (size_t i = 0; i < 65; i++) {
+		fds[i] = rig_dial(&r, "127.0.0.1");
+		rig_send_text(fds[i], RIG_JSON);
+		rig_hear(r.engine, IPC_REGISTER, &m);
+		if (i > 0)
+			continue;
+		first = m;
+		rig_answer(&r, first.request, RESULT_OK, "");
+		expect_reply(fds[0], "OK.");
+	}
+	rig_answer(&r, first.request, RESULT_OK, "");
+	for (size_t i = 1; i < 65; i++) {
+		assert_true(rig_silent(fds[i], i == 1 ? 50 : 0));
+		close(fds[i]);
+	}
+	rig_stop(&r);
+}
+
 static double seconds(void)
 {
 	struct timespec t;
@@ -382,6 +413,7 @@ int main(void)
 		cmocka_unit_test(limits),
 		cmocka_unit_test(clients_that_reset_or_leave),
 		cmocka_unit_test(at_most_64_questions_at_once),
+		cmocka_unit_test(an_answer_counts_once),
 		cmocka_unit_test(silence_ends),
 	};
 
