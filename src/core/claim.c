@@ -75,11 +75,12 @@ static void announce_from(struct home *h, struct claim *c, bool real, uint64_t i
 static void announce(struct home *h, struct claim *c)
 {
 	struct effect e = about(c, EFFECT_ANNOUNCE);
+	uint64_t gap = c->addr.family == 6 && !c->real ? CLAIM_ANNOUNCE_GAP_6 : CLAIM_ANNOUNCE_GAP;
 
 	if (c->real)
 		e.mac = c->index.machine->mac;
 	c->announces--;
-	c->announce_at = c->announces ? home_in(h, CLAIM_ANNOUNCE_GAP) : NEVER;
+	c->announce_at = c->announces ? home_in(h, gap) : NEVER;
 	home_emit(h, e);
 }
 
@@ -228,6 +229,11 @@ void claim_forget_others(struct machine *m)
 
 /* --- others --- */
 
+static struct bucket *asker(struct home *h, const struct mac *mac)
+{
+	return &h->askers[hash_bytes(&h->key, mac, sizeof(*mac)) & (CLAIM_ASKERS - 1)];
+}
+
 void claim_solicited(struct home *h, struct claim *c, const struct solicit *s)
 {
 	struct machine *m = c->index.machine;
@@ -239,6 +245,9 @@ void claim_solicited(struct home *h, struct claim *c, const struct solicit *s)
 		return;
 	life_asked(h, c, &s->asker_mac);
 	if (c->state != CLAIM_HELD)
+		return;
+	/* A flood of questions must not use up what the others' answers need. */
+	if (!home_take(asker(h, &s->asker_mac), CLAIM_ANSWER_BURST, CLAIM_ANSWER_GAP, h->now.us))
 		return;
 	e.peer_mac = s->asker_mac;
 	e.peer = s->asker;

@@ -23,8 +23,7 @@ void home_emit(struct home *h, struct effect e)
 	h->sink.take(h->sink.context, &e);
 }
 
-/* One event is spent; false when the burst is used up. */
-static bool bucket_take(struct bucket *b, uint32_t burst, uint64_t gap, uint64_t now)
+bool home_take(struct bucket *b, uint32_t burst, uint64_t gap, uint64_t now)
 {
 	uint64_t back = (now - b->refilled) / gap;
 
@@ -45,12 +44,12 @@ static bool bucket_take(struct bucket *b, uint32_t burst, uint64_t gap, uint64_t
 static bool event_allowed(struct home *h, struct machine *m, uint8_t kind)
 {
 	if (kind == EVENT_SCANNER || kind == EVENT_WAKE_LIMIT)
-		return bucket_take(&h->source_events, EVENT_SOURCE_BURST, EVENT_SOURCE_GAP,
-				   h->now.us);
+		return home_take(&h->source_events, EVENT_SOURCE_BURST, EVENT_SOURCE_GAP,
+				 h->now.us);
 	if (!m || kind == EVENT_ADDED || kind == EVENT_UPDATED || kind == EVENT_REMOVED ||
 	    kind == EVENT_REQUEST)
 		return true;
-	return bucket_take(&m->events, EVENT_MACHINE_BURST, EVENT_MACHINE_GAP, h->now.us);
+	return home_take(&m->events, EVENT_MACHINE_BURST, EVENT_MACHINE_GAP, h->now.us);
 }
 
 static void home_schedule(struct home *h)

@@ -32,6 +32,7 @@ struct home {
 	struct list knockers; /* free ones */
 	struct list idle; /* knockers in use that hold nothing, the longest unseen first */
 	struct hash_table sources;
+	struct bucket askers[CLAIM_ASKERS]; /* by hash of their MAC */
 	struct bucket source_events;
 	uint32_t left_out; /* events */
 	uint64_t left_out_at; /* when to say so, or NEVER */
@@ -48,6 +49,8 @@ static inline uint64_t home_in(const struct home *h, uint64_t us)
 	return us >= NEVER - h->now.us ? NEVER : h->now.us + us;
 }
 
+/* One is spent of `burst`, of which one comes back every `gap`; false when there is none left. */
+bool home_take(struct bucket *b, uint32_t burst, uint64_t gap, uint64_t now);
 /* Gives an effect to the sink; in `observe` nothing that would be seen on the LAN. */
 void home_emit(struct home *h, struct effect e);
 /* An event of this machine (may be NULL); fills in who and when. */

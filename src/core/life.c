@@ -154,6 +154,8 @@ bool life_seen(struct home *h, struct machine *m, bool must)
 	if (must) {
 		l->must_at = h->now.us;
 		l->nic_since = 0;
+		if (life_nic_alone(m) && m->state == MACHINE_WAKING)
+			l->probe_at = h->now.us; /* its answers count from now on: ask at once */
 		l->proved = true;
 	} else if (life_nic_alone(m)) {
 		return false;
@@ -462,10 +464,8 @@ static void tick_waking(struct home *h, struct machine *m)
 		if (!held || m->claims[i].state == CLAIM_HELD)
 			claim_solicit(h, &m->claims[i], false);
 	}
-	if (life_nic_alone(m) && h->now.us >= l->nic_probe_at) {
-		l->nic_probe_at = home_in(h, LIFE_NIC_PROBE);
-		life_ask_more(h, m);
-	}
+	if (life_nic_alone(m))
+		life_ask_more(h, m); /* as often: clients wait */
 	l->probe_at = home_in(h, LIFE_WAKING_PROBE);
 }
 

@@ -39,6 +39,48 @@ static void taking_over_is_announced_three_times(void **state)
 	world_free(w);
 }
 
+static void an_ipv6_address_is_announced_in_a_moment(void **state)
+{
+	struct world *w = world_new(NULL);
+	struct spec s = world_spec("nas", &NAS, ADDRESS6, "tcp/22");
+
+	(void)state;
+	/* The machine may be switched on the next moment, and its address be tentative before it says a word. */
+	world_add(w, &s, NULL);
+	world_run(w, 20 * S);
+	assert_int_equal(did(w, EFFECT_ANNOUNCE), 3);
+	assert_int_equal(done_at(w, EFFECT_ANNOUNCE, 2) - done_at(w, EFFECT_ANNOUNCE, 0), 200 * MS);
+	/* Back it goes with repeats: it answered, so it is not tentative. */
+	world_mark(w);
+	world_answers(w, &NAS, ADDRESS6);
+	world_run(w, 5 * S);
+	assert_int_equal(did(w, EFFECT_ANNOUNCE), 3);
+	assert_int_equal(done_at(w, EFFECT_ANNOUNCE, 2) - done_at(w, EFFECT_ANNOUNCE, 0),
+			 2200 * MS);
+	world_free(w);
+}
+
+static void a_flood_of_questions_is_answered_in_measure(void **state)
+{
+	struct world *w = world_new(NULL);
+
+	(void)state;
+	world_sleeping(w, ADDRESS, "tcp/22");
+	for (int i = 0; i < 100000; i++) {
+		world_asks(w, &OTHER, "192.0.2.30", ADDRESS);
+		world_run(w, 10);
+	}
+	assert_true(did(w, EFFECT_ANSWER) >= 500 && did(w, EFFECT_ANSWER) <= 510);
+	/* Others are answered meanwhile, and who stops soon is again. */
+	world_mark(w);
+	world_asks(w, &CLIENT, FROM, ADDRESS);
+	assert_int_equal(did(w, EFFECT_ANSWER), 1);
+	world_run(w, 100 * MS);
+	world_asks(w, &OTHER, "192.0.2.30", ADDRESS);
+	assert_int_equal(did(w, EFFECT_ANSWER), 2);
+	world_free(w);
+}
+
 static void any_sign_of_life_stops_the_announcements(void **state)
 {
 	(void)state;
@@ -369,6 +411,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(taking_over_is_announced_three_times),
+		cmocka_unit_test(an_ipv6_address_is_announced_in_a_moment),
+		cmocka_unit_test(a_flood_of_questions_is_answered_in_measure),
 		cmocka_unit_test(any_sign_of_life_stops_the_announcements),
 		cmocka_unit_test(the_machine_is_never_answered),
 		cmocka_unit_test(others_probes_are_defended_towards_the_prober_only),
