@@ -1,10 +1,10 @@
 #include "guard/config.h"
 
-#include "base/sha256.h"
 #include "guard/config_keys.h"
 #include "guard/config_report.h"
 #include "guard/config_unique.h"
 #include "proto/ini_lines.h"
+#include "proto/keys.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -397,5 +397,5 @@ void config_settings(const struct config *c, struct ipc_settings *ret_settings)
 		.connections_per_source = (uint16_t)c->connections_per_source,
 	};
 	if (*c->token)
-		sha256_hex(c->token, strlen(c->token), ret_settings->token);
+		(void)keys_hash_hex(c->token, strlen(c->token), ret_settings->token);
 }

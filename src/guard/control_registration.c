@@ -7,9 +7,9 @@
 #include "guard/control_state.h"
 
 #include "base/bytes.h"
-#include "base/sha256.h"
 #include "base/text.h"
 #include "proto/json.h"
+#include "proto/keys.h"
 #include "proto/registration.h"
 #include "sys/clock.h"
 #include "sys/log.h"
@@ -148,7 +148,7 @@ static void answered(void *owner, const struct ipc_message *m)
 /* Whether it need not be verified on the LAN; -EACCES when it may not register at all. */
 static int trusted(const struct control *c, const struct registration *reg)
 {
-	char digest[SHA256_TEXT];
+	char digest[KEYS_HEX];
 
 	switch ((enum ipc_register_mode)c->settings.register_mode) {
 	case REGISTER_SELF:
@@ -156,10 +156,10 @@ static int trusted(const struct control *c, const struct registration *reg)
 	case REGISTER_ANYONE:
 		return 1;
 	case REGISTER_TOKEN:
-		sha256_hex(reg->token, strlen(reg->token), digest);
+		(void)keys_hash_hex(reg->token, strlen(reg->token), digest);
 		/* An empty setting is no token, not the empty one. */
 		if (c->settings.token[0] &&
-		    bytes_equal_secret(digest, c->settings.token, SHA256_TEXT))
+		    bytes_equal_secret(digest, c->settings.token, KEYS_HEX))
 			return 1;
 		return -EACCES;
 	case REGISTER_OFF:

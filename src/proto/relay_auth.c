@@ -1,6 +1,6 @@
 #include "proto/relay_auth.h"
 
-#include "base/sha256.h"
+#include "proto/keys.h"
 
 void relay_part(struct writer *w, const void *bytes, size_t n)
 {
@@ -17,11 +17,11 @@ void relay_home_of(const uint8_t key[static RELAY_KEY_SIZE], uint8_t ret_home[st
 {
 	static const char label[] = "rouse-home-v1";
 	uint8_t bytes[sizeof(label) - 1 + RELAY_KEY_SIZE];
-	uint8_t digest[SHA256_SIZE];
+	uint8_t digest[KEYS_HASH_SIZE];
 
 	memcpy(bytes, label, sizeof(label) - 1);
 	memcpy(bytes + sizeof(label) - 1, key, RELAY_KEY_SIZE);
-	sha256(bytes, sizeof(bytes), digest);
+	keys_hash(bytes, sizeof(bytes), digest);
 	memcpy(ret_home, digest, RELAY_HOME_SIZE);
 }
 

@@ -3,7 +3,7 @@
  */
 #include "control_rig.h"
 
-#include "base/sha256.h"
+#include "proto/keys.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -170,7 +170,7 @@ static void token(void **state)
 	int fd;
 
 	(void)state;
-	sha256_hex("s3cret-token", 12, s.token);
+	(void)keys_hash_hex("s3cret-token", 12, s.token);
 	rig_start(&r, &s);
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
 		fd = rig_dial(&r, "127.0.0.1");
