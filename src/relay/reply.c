@@ -1,0 +1,241 @@
+#include "relay/reply.h"
+
+#include "base/text.h"
+#include "relay/visitor.h"
+#include "sys/clock.h"
+
+#include <stdio.h>
+#include <time.h>
+
+#define HEAD_MAX 2048
+
+static const struct {
+	int status;
+	const char *word, *title;
+} problems[PROBLEMS] = {
+	[PROBLEM_BAD_REQUEST] = { 400, "bad-request", "The request makes no sense" },
+	[PROBLEM_NOT_AUTHORIZED] = { 401, "not-authorized", "The key does not open this" },
+	[PROBLEM_REFUSED] = { 403, "refused", "Refused" },
+	[PROBLEM_WRONG_ORIGIN] = { 403, "wrong-origin", "Pages of other sites are not served" },
+	[PROBLEM_NOT_FOUND] = { 404, "not-found", "There is nothing here" },
+	[PROBLEM_METHOD_NOT_ALLOWED] = { 405, "method-not-allowed", "Not with this method" },
+	[PROBLEM_TIMEOUT] = { 408, "timeout", "The request came too slowly" },
+	[PROBLEM_LENGTH_REQUIRED] = { 411, "length-required", "The body needs a Content-Length" },
+	[PROBLEM_TOO_LARGE] = { 413, "too-large", "The body is too large" },
+	[PROBLEM_TARGET_TOO_LONG] = { 414, "target-too-long", "The address is too long" },
+	[PROBLEM_MEDIA_TYPE] = { 415, "unsupported-media-type", "The body must be application/json" },
+	[PROBLEM_EXPECTATION] = { 417, "expectation", "Expect is not supported" },
+	[PROBLEM_UPGRADE_REQUIRED] = { 426, "upgrade-required", "Guards connect here by WebSocket" },
+	[PROBLEM_LIMITED] = { 429, "limited", "Too many requests" },
+	[PROBLEM_HEADERS_TOO_LARGE] = { 431, "headers-too-large", "The header is too large" },
+	[PROBLEM_INTERNAL] = { 500, "internal", "The relay failed" },
+	[PROBLEM_GUARD_LOST] = { 502, "guard-lost",
+				 "The guard's connection was lost; it may have got the request" },
+	[PROBLEM_GUARD_OFFLINE] = { 503, "guard-offline", "The guard of this home is offline" },
+	[PROBLEM_OVERLOADED] = { 503, "overloaded", "Too much is waiting already" },
+	[PROBLEM_GUARD_SILENT] = { 504, "guard-silent",
+				   "The guard does not answer; it may have got the request" },
+	[PROBLEM_VERSION] = { 505, "version", "Only HTTP/1.1 is spoken here" },
+};
+
+int problem_status(enum problem p)
+{
+	return problems[p].status;
+}
+
+const char *problem_word(enum problem p)
+{
+	return problems[p].word;
+}
+
+/* Names of the statuses that are no problem of the table. */
+static const char *reason(int status)
+{
+	switch (status) {
+	case 200:
+		return "OK";
+	case 202:
+		return "Accepted";
+	case 304:
+		return "Not Modified";
+	case 403:
+		return "Forbidden";
+	case 504:
+		return "Gateway Timeout";
+	case 503:
+		return "Service Unavailable";
+	default:
+		return "Problem";
+	}
+}
+
+static const char security[] =
+	"Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self';"
+	" img-src 'self'; connect-src 'self'; manifest-src 'self'; worker-src 'self';"
+	" base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n"
+	"Referrer-Policy: no-referrer\r\n"
+	"X-Content-Type-Options: nosniff\r\n"
+	"Cross-Origin-Opener-Policy: same-origin\r\n"
+	"Cross-Origin-Resource-Policy: same-origin\r\n";
+
+static const char *date_now(struct relay *r)
+{
+	uint64_t now = clock_wall_ms() / 1000;
+	time_t seconds = (time_t)now;
+	struct tm tm;
+
+	if (now == r->date_s)
+		return r->date;
+	r->date_s = now;
+	/* The C locale's names: nothing here calls setlocale(). */
+	if (gmtime_r(&seconds, &tm))
+		(void)strftime(r->date, sizeof(r->date), "%a, %d %b %Y %H:%M:%S GMT", &tm);
+	return r->date;
+}
+
+/* Everything before the length. */
+static void write_head(struct visitor *v, const struct reply *reply, struct text *t)
+{
+	text_string(t, "HTTP/1.1 ");
+	text_u64(t, (uint64_t)reply->status);
+	text_char(t, ' ');
+	text_string(t, reason(reply->status));
+	text_string(t, "\r\nDate: ");
+	text_string(t, date_now(v->relay));
+	text_string(t, "\r\n");
+	text_string(t, security);
+	if (v->relay->https)
+		text_string(t, "Strict-Transport-Security: max-age=31536000\r\n");
+	if (!reply->may_keep)
+		text_string(t, "Cache-Control: no-store\r\n");
+	if (reply->type) {
+		text_string(t, "Content-Type: ");
+		text_string(t, reply->type);
+		text_string(t, "\r\n");
+	}
+	if (reply->fields)
+		text_string(t, reply->fields);
+}
+
+void reply_send(struct visitor *v, const struct reply *reply)
+{
+	char whole[HEAD_MAX + 4096];
+	struct text t = text_over(whole, HEAD_MAX);
+	bool body = !v->head_only && reply->status != 304;
+
+	write_head(v, reply, &t);
+	if (!v->keep_alive || v->relay->draining)
+		text_string(&t, "Connection: close\r\n");
+	if (reply->status != 304) {
+		text_string(&t, "Content-Length: ");
+		text_u64(&t, reply->n);
+		text_string(&t, "\r\n");
+	}
+	text_string(&t, "\r\n");
+	if (body && reply->n <= sizeof(whole) - t.used) {
+		/* Head and body in one: one system call, one TLS record, one packet. */
+		if (reply->n)
+			memcpy(whole + t.used, reply->body, reply->n);
+		stream_write(&v->stream, whole, t.used + reply->n);
+	} else {
+		stream_write(&v->stream, whole, t.used);
+		if (body)
+			stream_write(&v->stream, reply->body, reply->n);
+	}
+	visitor_answered(v);
+}
+
+void reply_json(struct visitor *v, int status, const char *json, size_t n)
+{
+	const struct reply reply = {
+		.status = status, .type = "application/json", .body = json, .n = n
+	};
+
+	reply_send(v, &reply);
+}
+
+void problem_write(struct buffer *to, enum problem p, const char *detail, const char *members)
+{
+	buffer_text(to, "{\"type\":\"urn:rouse:problem:");
+	buffer_text(to, problems[p].word);
+	buffer_text(to, "\",\"title\":\"");
+	buffer_text(to, problems[p].title);
+	buffer_text(to, "\",\"status\":");
+	buffer_u64(to, (uint64_t)problems[p].status);
+	if (detail) {
+		buffer_text(to, ",\"detail\":\"");
+		buffer_text(to, detail);
+		buffer_text(to, "\"");
+	}
+	if (members)
+		buffer_text(to, members);
+	buffer_text(to, "}");
+}
+
+static void send_problem(struct visitor *v, enum problem p, const char *detail, const char *members,
+			 const char *fields)
+{
+	struct buffer body = { 0 };
+	struct reply reply = { .status = problems[p].status,
+			       .type = "application/problem+json",
+			       .fields = fields };
+
+	problem_write(&body, p, detail, members);
+	if (!body.failed) {
+		reply.body = body.start;
+		reply.n = body.used;
+	}
+	reply_send(v, &reply);
+	buffer_done(&body);
+}
+
+void reply_problem(struct visitor *v, enum problem p, const char *detail, const char *members)
+{
+	const char *fields = NULL;
+
+	if (p == PROBLEM_NOT_AUTHORIZED)
+		fields = "WWW-Authenticate: Bearer\r\n";
+	if (p == PROBLEM_UPGRADE_REQUIRED)
+		fields = "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n";
+	send_problem(v, p, detail, members, fields);
+}
+
+void reply_limited(struct visitor *v, uint64_t wait_us, const char *members)
+{
+	char field[48];
+
+	(void)snprintf(field, sizeof(field), "Retry-After: %llu\r\n",
+		       (unsigned long long)(wait_us / 1000000 + 1));
+	v->relay->metrics.counters[METRIC_LIMITED]++;
+	send_problem(v, PROBLEM_LIMITED, NULL, members, field);
+}
+
+void reply_stream(struct visitor *v)
+{
+	const struct reply reply = { .status = 200,
+				     .type = "text/event-stream",
+				     .fields = "X-Accel-Buffering: no\r\nConnection: close\r\n\r\n" };
+	char head[HEAD_MAX];
+	struct text t = text_over(head, sizeof(head));
+
+	/* Its end is the end of the connection: no length, no chunks. */
+	v->keep_alive = false;
+	write_head(v, &reply, &t);
+	stream_write(&v->stream, head, t.used);
+}
+
+void reply_event(struct visitor *v, const char *event, const char *json, size_t n)
+{
+	struct buffer b = { 0 };
+
+	buffer_text(&b, "event: ");
+	buffer_text(&b, event);
+	buffer_text(&b, "\ndata: ");
+	buffer_json(&b, (struct slice){ json, n });
+	buffer_text(&b, "\n\n");
+	if (b.failed)
+		stream_close(&v->stream);
+	else
+		stream_write(&v->stream, b.start, b.used);
+	buffer_done(&b);
+}

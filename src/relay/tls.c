@@ -1,0 +1,153 @@
+#include "relay/tls.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
+/* Only names: an SSL_CTX is what a context is, an SSL what a session is. */
+static SSL_CTX *context_of(struct tls_context *c)
+{
+	return (SSL_CTX *)(void *)c;
+}
+
+static SSL *session_of(struct tls_session *s)
+{
+	return (SSL *)(void *)s;
+}
+
+static void say_problem(const char *what, const char *file, char problem[static TLS_PROBLEM])
+{
+	const char *reason = ERR_reason_error_string(ERR_peek_last_error());
+
+	(void)snprintf(problem, TLS_PROBLEM, "%s %s: %s", what, file, reason ? reason : "unusable");
+	ERR_clear_error();
+}
+
+static void set_up(SSL_CTX *ctx)
+{
+	SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
+	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+				      SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+					 SSL_OP_CIPHER_SERVER_PREFERENCE);
+	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+	SSL_CTX_set_num_tickets(ctx, 1);
+	SSL_CTX_set_cipher_list(ctx, "ECDHE+AESGCM:ECDHE+CHACHA20");
+	SSL_CTX_set1_groups_list(ctx, "X25519:P-256");
+	SSL_CTX_set_read_ahead(ctx, 0);
+}
+
+int tls_context_new(const char *cert, const char *key, struct tls_context **ret_context,
+		    char problem[static TLS_PROBLEM])
+{
+	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+
+	if (!ctx)
+		return -ENOMEM;
+	set_up(ctx);
+	if (SSL_CTX_use_certificate_chain_file(ctx, cert) != 1) {
+		say_problem("certificate", cert, problem);
+		goto failed;
+	}
+	if (SSL_CTX_use_PrivateKey_file(ctx, key, SSL_FILETYPE_PEM) != 1 ||
+	    SSL_CTX_check_private_key(ctx) != 1) {
+		say_problem("key", key, problem);
+		goto failed;
+	}
+	*ret_context = (struct tls_context *)(void *)ctx;
+	return 0;
+failed:
+	SSL_CTX_free(ctx);
+	return -EINVAL;
+}
+
+void tls_context_free(struct tls_context *c)
+{
+	SSL_CTX_free(context_of(c));
+}
+
+int tls_session_new(struct tls_context *c, int fd, struct tls_session **ret_session)
+{
+	SSL *ssl = SSL_new(context_of(c));
+
+	if (!ssl || SSL_set_fd(ssl, fd) != 1) {
+		SSL_free(ssl);
+		ERR_clear_error();
+		return -ENOMEM;
+	}
+	SSL_set_accept_state(ssl);
+	*ret_session = (struct tls_session *)(void *)ssl;
+	return 0;
+}
+
+void tls_goodbye(struct tls_session *s)
+{
+	if (s && SSL_is_init_finished(session_of(s)))
+		(void)SSL_shutdown(session_of(s));
+	ERR_clear_error();
+}
+
+void tls_session_free(struct tls_session *s)
+{
+	SSL_free(session_of(s));
+}
+
+/* What the last call, which did not succeed, has to say. */
+static int verdict(SSL *ssl, int r)
+{
+	int saved = errno;
+	int why = SSL_get_error(ssl, r);
+
+	ERR_clear_error();
+	switch (why) {
+	case SSL_ERROR_WANT_READ:
+		return TLS_WANTS_READ;
+	case SSL_ERROR_WANT_WRITE:
+		return TLS_WANTS_WRITE;
+	case SSL_ERROR_ZERO_RETURN:
+		return 0;
+	case SSL_ERROR_SYSCALL:
+		return saved ? -saved : -ECONNRESET;
+	default:
+		/* After a failure nothing may be sent any more, no goodbye either. */
+		SSL_set_quiet_shutdown(ssl, 1);
+		return -EPROTO;
+	}
+}
+
+int tls_handshake(struct tls_session *s)
+{
+	int r;
+
+	errno = 0;
+	r = SSL_do_handshake(session_of(s));
+	if (r == 1)
+		return 0;
+	r = verdict(session_of(s), r);
+	return r == 0 ? -ECONNRESET : r;
+}
+
+ssize_t tls_read(struct tls_session *s, void *to, size_t n)
+{
+	int r;
+
+	errno = 0;
+	r = SSL_read(session_of(s), to, n > INT_MAX ? INT_MAX : (int)n);
+	return r > 0 ? r : verdict(session_of(s), r);
+}
+
+ssize_t tls_write(struct tls_session *s, const void *bytes, size_t n)
+{
+	int r;
+
+	errno = 0;
+	r = SSL_write(session_of(s), bytes, n > INT_MAX ? INT_MAX : (int)n);
+	if (r > 0)
+		return r;
+	r = verdict(session_of(s), r);
+	return r == 0 ? -ECONNRESET : r;
+}
