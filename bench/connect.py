@@ -104,7 +104,7 @@ def main():
     args = parser(__doc__)
     args.add_argument("--quick", action="store_true")
     args.add_argument("--count", type=int, default=20, help="runs of each row")
-    args.add_argument("--parallel", type=int, default=20, help="machines that boot at the same time")
+    args.add_argument("--parallel", type=int, default=40, help="machines that boot at the same time")
     for part in ("matrix", "late", "local"):
         args.add_argument(f"--{part}", action="store_true")
     args = args.parse_args()

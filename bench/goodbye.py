@@ -17,7 +17,7 @@ def main():
     report = Report("machine's last frame -> all its addresses answered", "ms")
     values = []
     with Lan() as lan:
-        nas = lan.machine("nas", boot=0.3, dad="off")
+        nas = lan.machine("nas", boot=0.3, dad="off", announce=True)
         guard = lan.guard([])
         for _ in range(args.count):
             assert guard.register(nas) == "OK."

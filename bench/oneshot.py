@@ -71,7 +71,6 @@ def main():
             for attempt in attempts:
                 attempt.close()
         trap.close()
-        lan.guard_host.ns.sysctl(**{"net.ipv4.ip_forward": 0, "net.ipv6.conf.all.forwarding": 0})
     return report.finish(args)
 
 
