@@ -276,6 +276,25 @@ static void holding_is_bounded(void **state)
 	world_free(w);
 }
 
+static void what_was_given_back_can_be_held_again(void **state)
+{
+	struct world *w = world_new(NULL);
+	struct machine *m = world_sleeping(w, ADDRESS, "tcp/22");
+
+	(void)state;
+	for (uint16_t i = 0; i < 3 * HOLD_PER_SOURCE; i++) {
+		world_syn(w, FROM, (uint16_t)(5000 + i), ADDRESS, 22);
+		assert_int_equal(m->held, 1);
+		world_run(w, 1 * S);
+		world_answers(w, &NAS, ADDRESS);
+		world_port(w, ADDRESS, 22, true);
+		assert_int_equal(m->held, 0);
+		home_goodbye(w->h, m, w->now);
+		world_run(w, 2 * S);
+	}
+	world_free(w);
+}
+
 static void too_large_is_not_held(void **state)
 {
 	struct world *w = world_new(NULL);
@@ -332,6 +351,7 @@ int main(void)
 		cmocka_unit_test(each_port_has_its_own_gate),
 		cmocka_unit_test(held_packets_end_after_hold),
 		cmocka_unit_test(holding_is_bounded),
+		cmocka_unit_test(what_was_given_back_can_be_held_again),
 		cmocka_unit_test(too_large_is_not_held),
 		cmocka_unit_test(each_address_has_its_own_gates),
 	};

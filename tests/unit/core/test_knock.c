@@ -280,12 +280,23 @@ static void one_source_wakes_ten_machines_a_minute(void **state)
 		knock_at(w, FROM, i);
 	assert_int_equal(did(w, EFFECT_WAKE), 10);
 	assert_int_equal(told(w, EVENT_WAKE_LIMIT), 1);
+	/* Those it woke it may wake again, if they fall asleep meanwhile. */
+	world_answers(w, machine_mac(home_next(w->h, NULL)), "192.0.2.100");
+	world_port(w, "192.0.2.100", 22, true);
+	home_goodbye(w->h, home_next(w->h, NULL), w->now);
+	world_run(w, 2 * S);
+	world_mark(w);
+	knock_at(w, FROM, 0);
+	assert_int_equal(told(w, EVENT_KNOCK), 1);
+	w->mark = 0;
+	world_run(w, 1 * S);
+	assert_int_equal(did(w, EFFECT_WAKE), 11);
 	/* Another one may; and so may this one, later. */
 	knock_at(w, "192.0.2.11", 12);
-	assert_int_equal(did(w, EFFECT_WAKE), 11);
+	assert_int_equal(told(w, EVENT_KNOCK), 12);
 	world_run(w, 20 * S);
 	knock_at(w, FROM, 13);
-	assert_int_equal(did(w, EFFECT_WAKE), 11);
+	assert_int_equal(told(w, EVENT_KNOCK), 12);
 	world_run(w, 41 * S);
 	world_mark(w);
 	knock_at(w, FROM, 13);

@@ -290,6 +290,31 @@ static void a_nic_that_answers_asleep_is_recognised_after_a_goodbye(void **state
 	assert_int_equal(did(w, EFFECT_SOLICIT), 1);
 	world_answers(w, &NAS, ADDRESS);
 	assert_int_equal(machine_state_of(m), MACHINE_AWAKE);
+
+	/* The next time it sleeps, too. */
+	home_goodbye(w->h, m, w->now);
+	for (int i = 0; i < 100; i++) {
+		world_run(w, 250 * MS);
+		world_answers(w, &NAS, ADDRESS);
+	}
+	assert_int_equal(machine_state_of(m), MACHINE_ASLEEP);
+	world_free(w);
+}
+
+static void a_guard_that_was_held_up_asks_before_it_judges(void **state)
+{
+	struct world *w = world_new(NULL);
+	struct machine *m = awake(w, SPEC_REGISTERED);
+
+	(void)state;
+	home_goodbye(w->h, m, w->now);
+	w->now.us += 5 * S; /* nobody served the timers */
+	home_tick(w->h, w->now);
+	assert_int_equal(machine_state_of(m), MACHINE_DROWSY);
+	world_run(w, 250 * MS);
+	assert_int_equal(machine_state_of(m), MACHINE_DROWSY);
+	world_run(w, 1 * S);
+	assert_int_equal(machine_state_of(m), MACHINE_ASLEEP);
 	world_free(w);
 }
 
@@ -363,7 +388,9 @@ static void killed_again_before_it_knew_it_still_knows(void **state)
 	(void)state;
 	world_run(w, 100 * MS);
 	machine_past_of(m, &now);
-	assert_memory_equal(&now, &past, sizeof(now));
+	assert_int_equal(now.state, MACHINE_ASLEEP);
+	assert_int_equal(now.since_wall_ms, 42);
+	assert_true(now.nic_answers);
 	assert_int_equal(did(w, EFFECT_PAST), 0);
 	world_free(w);
 }
@@ -590,6 +617,7 @@ int main(void)
 		cmocka_unit_test(one_stray_frame_is_no_waking_up),
 		cmocka_unit_test(alive_with_other_addresses_it_is_awake),
 		cmocka_unit_test(a_nic_that_answers_asleep_is_recognised_after_a_goodbye),
+		cmocka_unit_test(a_guard_that_was_held_up_asks_before_it_judges),
 		cmocka_unit_test(who_answers_a_port_is_not_asleep),
 		cmocka_unit_test(a_neighbour_of_a_nic_that_answers_is_pointed_too),
 		cmocka_unit_test(after_a_restart_it_is_verified_and_claimed_in_450_ms),
