@@ -9,7 +9,7 @@ static const char *const state_names[MACHINE_STATES] = {
 
 static const char *const by_names[BY_KINDS] = {
 	[BY_NOBODY] = "nobody", [BY_KNOCK] = "knock", [BY_REQUEST] = "request",
-	[BY_HAND] = "hand",	[BY_EXIT] = "exit",
+	[BY_HAND] = "hand",	[BY_EXIT] = "exit",    [BY_GRANT] = "grant",
 };
 
 static const char *const kind_names[EVENT_KINDS] = {
@@ -64,7 +64,8 @@ const char *knock_kind_name(enum knock_kind k)
 bool event_sane(const struct event *e)
 {
 	return e->kind < EVENT_KINDS && e->by < BY_KINDS && e->knock < KNOCK_KINDS &&
-	       addr_sane(&e->from) && addr_sane(&e->to) && memchr(e->name, 0, sizeof(e->name));
+	       addr_sane(&e->from) && addr_sane(&e->to) && memchr(e->name, 0, sizeof(e->name)) &&
+	       memchr(e->who, 0, sizeof(e->who));
 }
 
 bool machine_past_sane(const struct machine_past *p)
@@ -72,5 +73,5 @@ bool machine_past_sane(const struct machine_past *p)
 	const struct wake_record *w = &p->last_wake;
 
 	return p->state < MACHINE_STATES && w->by < BY_KINDS && w->knock < KNOCK_KINDS &&
-	       addr_sane(&w->from) && addr_sane(&w->to);
+	       addr_sane(&w->from) && addr_sane(&w->to) && memchr(w->who, 0, sizeof(w->who));
 }

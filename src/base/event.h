@@ -33,6 +33,7 @@ enum wake_by {
 	BY_REQUEST, /* `rouse wake`, or a program over the control socket */
 	BY_HAND, /* its button, or somebody else's magic packet */
 	BY_EXIT, /* the guard stopped with on-exit = wake */
+	BY_GRANT, /* somebody outside who holds a grant, over the relay */
 	BY_KINDS
 };
 
@@ -84,6 +85,7 @@ struct event {
 	uint64_t took_us; /* what the kind says; from the knock for everything about waking */
 	uint32_t replayed;
 	char name[SPEC_NAME_MAX + 1]; /* the machine's, at that time */
+	char who[SPEC_NAME_MAX + 1]; /* BY_GRANT: the grant's name, at that time */
 };
 
 /* The last wake of a machine, for `status`. Seconds count from the knock. */
@@ -99,6 +101,7 @@ struct wake_record {
 	uint64_t awake_us; /* 0: not (yet) */
 	uint64_t ready_us; /* 0: no port was waited for, or not yet */
 	uint32_t replayed;
+	char who[SPEC_NAME_MAX + 1]; /* BY_GRANT: the grant's name */
 };
 
 /* What survives a restart besides the spec. */
@@ -107,10 +110,12 @@ struct machine_past {
 	uint8_t nic_answers; /* its NIC answers ARP while it sleeps */
 	uint64_t since_wall_ms;
 	struct wake_record last_wake;
+	/* The store's account, of no meaning to the core: time asleep that is over, counted since then. */
+	uint64_t slept_since_ms, slept_ms;
 };
 
 const char *machine_state_name(enum machine_state s);
-const char *wake_by_name(enum wake_by b); /* "knock", "request", "hand", "exit"; "nobody" */
+const char *wake_by_name(enum wake_by b); /* "knock", "request", "hand", "exit", "grant"; "nobody" */
 const char *event_kind_name(enum event_kind k); /* "added", "no-sign-of-life", … stable, for JSON */
 const char *knock_kind_name(enum knock_kind k); /* "tcp", "tcp", "udp", "echo"; "" for none */
 /* For values that crossed a process boundary. */

@@ -84,6 +84,7 @@ struct spec {
 	uint16_t from_n;
 	uint16_t ignore_n;
 	uint32_t line; /* of its section, for SPEC_FILE */
+	uint16_t watts; /* what it saves when it sleeps; 0: not said */
 	char interface[16]; /* empty: the interface where its addresses are on link */
 	struct addr addresses[SPEC_ADDRESSES_MAX];
 	struct rule rules[SPEC_RULES_MAX];

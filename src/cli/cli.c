@@ -32,7 +32,8 @@ const struct cli_command cli_commands[] = {
 	  "  --from SOURCE      only these wake it: addresses, prefixes or MACs (default: all)\n"
 	  "  --ignore-from SRC  these do not\n"
 	  "  --secureon PASS    SecureOn password, 01:02:03:04:05:06\n"
-	  "  --interface NAME   the guard's interface to it (default: where its addresses are)\n",
+	  "  --interface NAME   the guard's interface to it (default: where its addresses are)\n"
+	  "  --watts NUMBER     what it saves when it sleeps\n",
 	  "rouse add nas --mac be:ef:fa:ce:c0:de --address 192.0.2.50 --on tcp/22 --on tcp/445",
 	  cli_add },
 	{ "remove", "NAME", "guard a machine no more",

@@ -39,6 +39,7 @@ enum cli_exit cli_add(struct cli *c, int argc, char **argv)
 		{ "ignore-from", required_argument, NULL, SPEC_OPTION_IGNORE },
 		{ "secureon", required_argument, NULL, SPEC_OPTION_SECUREON },
 		{ "interface", required_argument, NULL, SPEC_OPTION_INTERFACE },
+		{ "watts", required_argument, NULL, SPEC_OPTION_WATTS },
 		{ NULL, 0, NULL, 0 },
 	};
 	struct command request = { .kind = COMMAND_ADD };

@@ -1,5 +1,7 @@
 #include "cli/spec_options.h"
 
+#include "base/text.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -60,6 +62,16 @@ static const char *take_interface(const char *value, struct spec *s)
 	return NULL;
 }
 
+static const char *take_watts(const char *value, struct spec *s)
+{
+	uint64_t watts;
+
+	if (text_parse_u64(value, UINT16_MAX, &watts) < 0)
+		return "is no number of watts";
+	s->watts = (uint16_t)watts;
+	return NULL;
+}
+
 const char *spec_option_take(int option, const char *value, struct spec *s)
 {
 	switch ((enum spec_option)option) {
@@ -79,6 +91,8 @@ const char *spec_option_take(int option, const char *value, struct spec *s)
 			       : NULL;
 	case SPEC_OPTION_INTERFACE:
 		return take_interface(value, s);
+	case SPEC_OPTION_WATTS:
+		return take_watts(value, s);
 	case SPEC_OPTION_END:
 		break;
 	}

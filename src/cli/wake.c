@@ -51,12 +51,14 @@ static void say_awake(const struct cli *c, const char *name, const struct json *
 	fprintf(c->out, ": awake after %s s\n", bytes);
 	for (size_t i = 0; i < json_count(json_member(answer, "ready")); i++) {
 		const struct json *ready = json_item(json_member(answer, "ready"), i);
+		const char *port = json_word(json_member(ready, "port"));
 
 		t = text_over(bytes, sizeof(bytes));
 		text_seconds(&t, (uint64_t)(json_amount(json_member(ready, "seconds")) * 1e6));
 		cli_put(c->out, name);
-		fprintf(c->out, ": tcp/%" PRId64 " answered after %s s\n",
-			json_whole(json_member(ready, "port")), bytes);
+		fputs(": ", c->out);
+		cli_put(c->out, port ? port : "?");
+		fprintf(c->out, " answered after %s s\n", bytes);
 	}
 }
 

@@ -310,21 +310,36 @@ void home_goodbye(struct home *h, struct machine *m, struct moment now)
 	home_settle(h, m);
 }
 
-enum wake_verdict home_wake(struct home *h, struct machine *m, enum wake_by by, struct moment now)
+/* `who` is the name of a grant, for BY_GRANT. */
+static enum wake_verdict wake(struct home *h, struct machine *m, enum wake_by by, const char *who,
+			      const struct caller *from)
 {
-	const struct caller nobody = { .knock = KNOCK_NONE };
-
-	enter(h, now);
 	if (m->dropped || !home_link_up(h, m))
 		return WAKE_UNREACHABLE;
 	if (m->state == MACHINE_AWAKE)
 		return WAKE_ALREADY_AWAKE;
+	/* A cause that waits already, or runs, stays what it is. */
+	if (by == BY_GRANT && !m->wake.running && m->wake.pending_by == BY_NOBODY)
+		strncpy(m->wake.who, who, sizeof(m->wake.who) - 1);
 	if (m->state == MACHINE_DROWSY)
-		wake_later(h, m, by, &nobody, NEVER); /* a magic packet now would be lost on it */
+		wake_later(h, m, by, from, NEVER); /* a magic packet now would be lost on it */
 	else if (!m->wake.running)
-		wake_start(h, m, by, &nobody);
+		wake_start(h, m, by, from);
 	home_settle(h, m);
 	return WAKE_STARTED;
+}
+
+enum wake_verdict home_wake(struct home *h, struct machine *m, enum wake_by by, struct moment now)
+{
+	enter(h, now);
+	return wake(h, m, by, "", &(struct caller){ .knock = KNOCK_NONE });
+}
+
+enum wake_verdict home_wake_granted(struct home *h, struct machine *m, const char *who,
+				    const struct addr *from, struct moment now)
+{
+	enter(h, now);
+	return wake(h, m, BY_GRANT, who, &(struct caller){ .knock = KNOCK_NONE, .from = *from });
 }
 
 void home_solicit(struct home *h, const struct solicit *s, struct moment now)

@@ -133,6 +133,9 @@ enum wake_verdict {
 	WAKE_UNREACHABLE, /* its interface is not there, or has no link */
 };
 enum wake_verdict home_wake(struct home *h, struct machine *m, enum wake_by by, struct moment now);
+/* The same for the holder of a grant of that name, who asked from there (may be none). */
+enum wake_verdict home_wake_granted(struct home *h, struct machine *m, const char *who,
+				    const struct addr *from, struct moment now);
 
 /* --- what was seen on the LAN --- */
 

@@ -118,6 +118,7 @@ struct machine *machine_place(void *memory, const struct spec *s, uint32_t id)
 	memset(memory, 0, machine_size(s));
 	m->id = id;
 	m->line = s->line;
+	m->watts = s->watts;
 	m->mac = s->mac;
 	m->secureon = s->secureon;
 	m->origin = s->origin;
@@ -188,6 +189,7 @@ void machine_spec_of(const struct machine *m, struct spec *ret_spec)
 	s->mac = m->mac;
 	s->secureon = m->secureon;
 	s->line = m->line;
+	s->watts = m->watts;
 	s->addresses_n = m->claims_n;
 	s->rules_n = m->rules_n;
 	s->from_n = m->from_n;

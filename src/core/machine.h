@@ -98,6 +98,7 @@ struct wake {
 	uint64_t pending_at; /* when it may start, or NEVER: when the machine is asleep */
 	struct caller caller;
 	struct caller pending;
+	char who[SPEC_NAME_MAX + 1]; /* BY_GRANT, running or pending: the grant's name */
 	struct wake_record record;
 };
 
@@ -112,6 +113,7 @@ struct machine {
 	struct index_entry by_mac, by_name;
 	uint32_t id;
 	uint32_t line;
+	uint16_t watts;
 	struct mac mac;
 	struct secureon secureon;
 	uint8_t origin;

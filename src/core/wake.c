@@ -3,13 +3,22 @@
 #include "core/claim.h"
 #include "core/life.h"
 
+#include <string.h>
+
 #define RESUME_MAX_MS (60 * 60 * (uint64_t)1000) /* a wall clock that jumped says more */
+
+/* Whose grant it was; nothing when it was none. */
+static void name_who(uint8_t by, const char from[static SPEC_NAME_MAX + 1],
+		     char to[static SPEC_NAME_MAX + 1])
+{
+	if (by == BY_GRANT)
+		memcpy(to, from, SPEC_NAME_MAX + 1);
+}
 
 static struct event about(const struct home *h, const struct machine *m, enum event_kind kind)
 {
 	const struct wake *w = &m->wake;
-
-	return (struct event){
+	struct event e = {
 		.kind = (uint8_t)kind,
 		.by = w->by,
 		.knock = w->caller.knock,
@@ -23,6 +32,9 @@ static struct event about(const struct home *h, const struct machine *m, enum ev
 		.attempts = h->set.attempts,
 		.took_us = h->now.us - w->started,
 	};
+
+	name_who(w->by, w->record.who, e.who);
+	return e;
 }
 
 static void burst(struct home *h, struct machine *m)
@@ -73,6 +85,7 @@ void wake_start(struct home *h, struct machine *m, enum wake_by by, const struct
 		.to_port = who->to_port,
 		.at_wall_ms = h->now.wall_ms,
 	};
+	name_who(w->by, w->who, w->record.who);
 	burst(h, m); /* before anything else: somebody waits */
 	if (m->state == MACHINE_UNKNOWN && m->life.adopted)
 		claim_all(h, m, CLAIM_QUIETLY);
@@ -126,7 +139,7 @@ void wake_resume(struct home *h, struct machine *m)
 	const struct wake_record *r = &w->record;
 	uint64_t ms = h->now.wall_ms > r->at_wall_ms ? h->now.wall_ms - r->at_wall_ms : 0;
 
-	if (r->awake_us != 0 || (r->by != BY_KNOCK && r->by != BY_REQUEST))
+	if (r->awake_us != 0 || (r->by != BY_KNOCK && r->by != BY_REQUEST && r->by != BY_GRANT))
 		return;
 	if (ms > RESUME_MAX_MS || ms * 1000 >= h->now.us)
 		ms = 0;

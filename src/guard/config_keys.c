@@ -117,6 +117,10 @@ const struct config_key config_keys[] = {
 	{ "machine", "interface", &spec_interface_type, OF_SPEC(interface), .fallback = "",
 	  .expected = "the name of one interface", .help = "the interface it is reached through",
 	  .empty = "where its addresses are on link" },
+	{ "machine", "watts", &spec_watts_type, OF_SPEC(watts), .fallback = "",
+	  .expected = "a number from 1 to 65535",
+	  .help = "what it saves asleep, awake minus asleep, for the energy estimate",
+	  .empty = "not known", .least = 1, .most = 65535 },
 };
 
 const size_t config_keys_n = sizeof(config_keys) / sizeof(config_keys[0]);

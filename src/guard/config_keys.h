@@ -65,6 +65,6 @@ extern const struct config_type config_number, config_duration, config_choice, c
 extern const struct config_type config_interface_list, config_address_list, config_virtual_mac_type;
 extern const struct config_type spec_mac_type, spec_address_list, spec_rule_list, spec_from_list,
 	spec_ignore_list;
-extern const struct config_type spec_secureon_type, spec_interface_type;
+extern const struct config_type spec_secureon_type, spec_interface_type, spec_watts_type;
 
 #endif

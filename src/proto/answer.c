@@ -68,6 +68,9 @@ void answer_write_result(struct json_writer *w, enum answer_result r, const char
 void answer_write_wake(struct json_writer *w, enum answer_result r, const struct answer_wake *wake,
 		       const char *error)
 {
+	char port[16];
+	struct text t;
+
 	json_write_open(w, '{');
 	write_field(w, "result", result_names[r]);
 	write_field(w, "machine", wake->machine);
@@ -79,7 +82,9 @@ void answer_write_wake(struct json_writer *w, enum answer_result r, const struct
 	for (uint32_t i = 0; i < wake->ready_n; i++) {
 		json_write_open(w, '{');
 		json_write_key(w, "port");
-		json_write_u64(w, wake->ready[i].port);
+		t = text_over(port, sizeof(port));
+		event_put_service(&t, KNOCK_TCP, wake->ready[i].port);
+		json_write_word(w, port);
 		json_write_key(w, "seconds");
 		json_write_seconds(w, wake->ready[i].us);
 		json_write_close(w, '}');
@@ -168,6 +173,11 @@ static void write_last_wake(struct json_writer *w, const struct wake_record *r)
 	}
 	json_write_open(w, '{');
 	write_field(w, "by", wake_by_name(r->by));
+	json_write_key(w, "who");
+	if (r->by == BY_GRANT && r->who[0])
+		json_write_word(w, r->who);
+	else
+		json_write_null(w);
 	json_write_key(w, "from");
 	if (r->from.family) {
 		event_put_endpoint(&t, &r->from, r->from_port);
@@ -205,6 +215,11 @@ void answer_write_machine(struct json_writer *w, const struct spec *s, const str
 	write_time(w, "since", p->since_wall_ms);
 	write_addresses(w, s);
 	write_rules(w, s);
+	json_write_key(w, "watts");
+	if (s->watts)
+		json_write_u64(w, s->watts);
+	else
+		json_write_null(w);
 	write_last_wake(w, &p->last_wake);
 	json_write_close(w, '}');
 	end_line(w);

@@ -232,6 +232,18 @@ static int read_secureon(struct reading *r)
 	return 0;
 }
 
+static int read_watts(struct reading *r)
+{
+	uint32_t watts = 0;
+
+	if (!json_member(r->root, "watts"))
+		return 0;
+	if (read_number(r, "watts", 0, UINT16_MAX, &watts) < 0)
+		return -EINVAL;
+	r->to->spec.watts = (uint16_t)watts;
+	return 0;
+}
+
 static int read_interface(struct reading *r)
 {
 	const struct json *v = json_member(r->root, "interface");
@@ -268,6 +280,8 @@ static int read_add(struct reading *r)
 		error = read_secureon(r);
 	if (error == 0)
 		error = read_interface(r);
+	if (error == 0)
+		error = read_watts(r);
 	return error;
 }
 
@@ -388,6 +402,10 @@ static void write_options(struct json_writer *w, const struct command *c)
 		if (c->spec.interface[0]) {
 			json_write_key(w, "interface");
 			json_write_word(w, c->spec.interface);
+		}
+		if (c->spec.watts) {
+			json_write_key(w, "watts");
+			json_write_u64(w, c->spec.watts);
 		}
 	}
 }

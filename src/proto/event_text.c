@@ -159,6 +159,11 @@ static void say_knock(struct text *t, const struct event *e)
 static void say_request(struct text *t, const struct event *e)
 {
 	text_string(t, e->by == BY_EXIT ? "the guard stops" : "wake requested");
+	if (e->by == BY_GRANT && e->who[0]) {
+		text_string(t, " by ");
+		text_escaped_utf8(t, e->who, strnlen(e->who, sizeof(e->who)));
+		text_string(t, " over the relay");
+	}
 	if (e->from.family) {
 		text_string(t, " from ");
 		put_address(t, &e->from);
@@ -425,6 +430,11 @@ static void write_what(struct json_writer *w, const struct event *e)
 		json_write_null(w);
 	else
 		json_write_word(w, wake_by_name(e->by));
+	json_write_key(w, "who");
+	if (e->by == BY_GRANT && e->who[0])
+		json_write_word(w, e->who);
+	else
+		json_write_null(w);
 }
 
 void event_write_json(struct json_writer *w, const struct event *e)

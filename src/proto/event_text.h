@@ -16,7 +16,7 @@
 /* "nas: knock from 192.0.2.10:51234 to tcp/22; magic packet sent (1/3)"; no line end; returns `to`. */
 char *event_line(const struct event *e, char to[static EVENT_LINE]);
 /*
- * One object with the same keys for every kind (null where one does not apply): id, at, machine, event, by, from, to,
+ * One object with the same keys for every kind (null where one does not apply): id, at, machine, event, by, who, from, to,
  * address, mac, attempt, attempts, seconds, replayed, late, local, observed, text.
  */
 void event_write_json(struct json_writer *w, const struct event *e);

@@ -215,6 +215,7 @@ static const struct record_field machine_fields[] = {
 	{ "mac", &mac, AT(spec.mac) },
 	{ "origin", &origin, AT(spec.origin) },
 	{ "line", &u32, AT(spec.line) },
+	{ "watts", &u16, AT(spec.watts) },
 	{ "interface", &interface, AT(spec.interface) },
 	{ "secureon", &secureon, AT(spec.secureon) },
 	{ NULL, NULL, 0 },
@@ -241,6 +242,9 @@ static const struct record_field past_fields[] = {
 	{ "awake-us", &u64, AT(past.last_wake.awake_us) },
 	{ "ready-us", &u64, AT(past.last_wake.ready_us) },
 	{ "replayed", &u32, AT(past.last_wake.replayed) },
+	{ "who", &name, AT(past.last_wake.who) },
+	{ "slept-since", &u64, AT(past.slept_since_ms) },
+	{ "slept-ms", &u64, AT(past.slept_ms) },
 	{ NULL, NULL, 0 },
 };
 
@@ -264,6 +268,7 @@ static const struct record_field event_fields[] = {
 	{ "attempts", &u16, AT(event.attempts) },
 	{ "took-us", &u64, AT(event.took_us) },
 	{ "replayed", &u32, AT(event.replayed) },
+	{ "who", &name, AT(event.who) },
 	{ NULL, NULL, 0 },
 };
 

@@ -190,6 +190,30 @@ static void a_request_wakes(void **state)
 	world_free(w);
 }
 
+static void a_grant_is_named_in_all_that_comes_of_it(void **state)
+{
+	struct world *w = world_new(NULL);
+	struct machine *m = world_sleeping(w, ADDRESS, "tcp/22");
+	struct machine_past past;
+	struct addr from;
+
+	(void)state;
+	assert_int_equal(addr_parse("203.0.113.7", &from), 0);
+	assert_int_equal(home_wake_granted(w->h, m, "Ann's phone", &from, w->now), WAKE_STARTED);
+	assert_int_equal(event(w, EVENT_REQUEST, 0)->by, BY_GRANT);
+	assert_string_equal(event(w, EVENT_REQUEST, 0)->who, "Ann's phone");
+	assert_true(addr_equal(&event(w, EVENT_REQUEST, 0)->from, &from));
+	/* Who comes second joins in, and is not named. */
+	assert_int_equal(home_wake_granted(w->h, m, "Bob", &from, w->now), WAKE_STARTED);
+	world_run(w, 4 * S);
+	world_answers(w, &NAS, ADDRESS);
+	assert_string_equal(event(w, EVENT_AWAKE, 0)->who, "Ann's phone");
+	machine_past_of(m, &past);
+	assert_int_equal(past.last_wake.by, BY_GRANT);
+	assert_string_equal(past.last_wake.who, "Ann's phone");
+	world_free(w);
+}
+
 static void asked_while_it_shuts_down_it_wakes_when_it_is_down(void **state)
 {
 	struct world *w = world_new(NULL);
@@ -311,6 +335,7 @@ int main(void)
 		cmocka_unit_test(a_machine_that_comes_up_may_be_woken_at_once_again),
 		cmocka_unit_test(up_within_ten_minutes_after_the_end_is_late),
 		cmocka_unit_test(a_request_wakes),
+		cmocka_unit_test(a_grant_is_named_in_all_that_comes_of_it),
 		cmocka_unit_test(asked_while_it_shuts_down_it_wakes_when_it_is_down),
 		cmocka_unit_test(what_was_begun_by_hand_is_not_claimed_by_a_knock),
 		cmocka_unit_test(the_record_tells_the_whole_wake),

@@ -237,7 +237,7 @@ static void wake_and_wait(void **state)
 		       .kind = EVENT_AWAKE, .by = BY_REQUEST, .attempt = 2, .took_us = 6400000 });
 	expect_begin(fd, "{\"event\":");
 	expect_line(fd, "{\"result\":\"awake\",\"machine\":\"nas\",\"attempts\":2,\"awake_"
-			"seconds\":6.4,\"ready\":[{\"port\":22,\"seconds\":7.1}]}");
+			"seconds\":6.4,\"ready\":[{\"port\":\"tcp/22\",\"seconds\":7.1}]}");
 	/* What happens later is not its business. */
 	happen(&r, (struct event){ .kind = EVENT_ASLEEP });
 	assert_true(rig_silent(fd, 50));

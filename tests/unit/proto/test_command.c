@@ -134,7 +134,8 @@ static void a_machine(void **state)
 	answer_write_machine(&w, &s, &p);
 	assert_string_equal(line, "{\"machine\":{\"name\":\"nas\",\"mac\":\"be:ef:fa:ce:c0:de\","
 				  "\"state\":\"unknown\",\"since\":null,"
-				  "\"addresses\":[],\"rules\":[],\"last_wake\":null}}\n");
+				  "\"addresses\":[],\"rules\":[],\"watts\":null,"
+				  "\"last_wake\":null}}\n");
 	addr_parse("192.0.2.50", &a);
 	spec_add_address(&s, &a);
 	w = json_writer_over(line, sizeof(line));
@@ -144,6 +145,7 @@ static void a_machine(void **state)
 	spec_add_rule(&s, &rule);
 	rule.address = 0;
 	spec_add_rule(&s, &rule);
+	s.watts = 60;
 	p.state = MACHINE_AWAKE;
 	p.since_wall_ms = 1770087906789;
 	p.last_wake = (struct wake_record){ .by = BY_KNOCK,
@@ -162,8 +164,8 @@ static void a_machine(void **state)
 		line,
 		"{\"machine\":{\"name\":\"nas\",\"mac\":\"be:ef:fa:ce:c0:de\",\"state\":\"awake\","
 		"\"since\":\"2026-02-03T03:05:06.789+00:00\",\"addresses\":[\"192.0.2.50\"],"
-		"\"rules\":[\"tcp/22\"],"
-		"\"last_wake\":{\"by\":\"knock\",\"from\":\"192.0.2.50:51234\",\"to\":\"tcp/22\","
+		"\"rules\":[\"tcp/22\"],\"watts\":60,"
+		"\"last_wake\":{\"by\":\"knock\",\"who\":null,\"from\":\"192.0.2.50:51234\",\"to\":\"tcp/22\","
 		"\"at\":\"2026-02-03T03:05:00.000+00:00\",\"attempts\":1,\"awake_seconds\":6.4,"
 		"\"ready_seconds\":7.1,"
 		"\"replayed\":2}}}\n");

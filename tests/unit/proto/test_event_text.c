@@ -84,6 +84,10 @@ static void print_special(FILE *to)
 	e.by = BY_EXIT;
 	e.from = ADDR_NONE;
 	print(to, &e, false);
+	e = full(EVENT_REQUEST, 4);
+	e.by = BY_GRANT;
+	memcpy(e.who, "Ann's \x1b phone", 14);
+	print(to, &e, true);
 	e = full(EVENT_READY, 4);
 	e.knock = KNOCK_NONE;
 	e.replayed = 1;
