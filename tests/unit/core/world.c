@@ -151,12 +151,10 @@ static void check_machine(const struct home *h, const struct machine *m)
 {
 	struct effect none = { .kind = EFFECT_PAST };
 	const struct effect *e = &none;
-	uint32_t held = 0;
 
 	for (uint16_t i = 0; i < m->claims_n; i++) {
 		const struct claim *c = &m->claims[i];
 
-		held += c->state == CLAIM_HELD;
 		none.addr = c->addr;
 		/* Asleep means claimed, unless somebody else has it. */
 		if (m->state == MACHINE_ASLEEP && !h->set.observe && !m->dropped &&
