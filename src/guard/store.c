@@ -111,15 +111,28 @@ int store_forget(struct store *s, uint32_t id)
 	return 0;
 }
 
+/* Time asleep is counted when it ends. */
+static void account_sleep(const struct machine_past *before, struct machine_past *now)
+{
+	now->slept_since_ms = before && before->slept_since_ms ? before->slept_since_ms
+							       : now->since_wall_ms;
+	now->slept_ms = before ? before->slept_ms : 0;
+	if (before && before->state == MACHINE_ASLEEP && now->state != MACHINE_ASLEEP &&
+	    before->since_wall_ms != 0 && now->since_wall_ms > before->since_wall_ms)
+		now->slept_ms += now->since_wall_ms - before->since_wall_ms;
+}
+
 void store_put_past(struct store *s, uint32_t id, const struct machine_past *past)
 {
 	struct store_entry *e = memory_by_id(&s->memory, id);
+	struct machine_past now = *past;
 	size_t n;
 
 	if (!e)
 		return;
-	n = record_past(id, past, s->line);
-	memory_past(&s->memory, e, past, n);
+	account_sleep(e->has_past ? &e->past : NULL, &now);
+	n = record_past(id, &now, s->line);
+	memory_past(&s->memory, e, &now, n);
 	/* In order: while something older waits, this waits as well. */
 	e->past_unsaved = s->behind || journal_write(&s->journal, s->line, n) < 0;
 	s->behind |= e->past_unsaved;
@@ -136,6 +149,53 @@ void store_put_event(struct store *s, struct event *e)
 		s->journal.event_saved = e->id;
 	else
 		s->behind = true;
+}
+
+/* --- grants, the relay --- */
+
+int store_put_grant(struct store *s, const struct grant *g)
+{
+	int r;
+
+	if (s->memory.grants_n == GRANTS_MAX && !memory_find_grant(&s->memory, g->id))
+		return -ENOSPC;
+	r = journal_write(&s->journal, s->line, record_grant(g, s->line));
+	if (r < 0)
+		return r;
+	/* Written without memory for it: the next start will have it, and nobody was told of it. */
+	return memory_grant(&s->memory, g) ? 0 : -ENOMEM;
+}
+
+int store_revoke(struct store *s, const char *id)
+{
+	int r;
+
+	if (!memory_find_grant(&s->memory, id))
+		return -ENOENT;
+	r = journal_write(&s->journal, s->line, record_revoked(id, s->line));
+	/* Revoked is revoked: what cannot be written now is left out of the next journal. */
+	s->journal.rewrite |= r < 0;
+	(void)memory_revoke(&s->memory, id);
+	return 0;
+}
+
+int store_put_relay(struct store *s, const struct relay_joined *joined)
+{
+	int r = journal_write(&s->journal, s->line, record_relay(joined, s->line));
+
+	if (r == 0)
+		s->memory.relay = *joined;
+	return r;
+}
+
+const struct grant *store_grant(const struct store *s, size_t i)
+{
+	return i < s->memory.grants_n ? s->memory.grants[i] : NULL;
+}
+
+const struct relay_joined *store_relay(const struct store *s)
+{
+	return &s->memory.relay;
 }
 
 /* --- to the disk --- */

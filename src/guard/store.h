@@ -10,6 +10,7 @@
 
 #include "base/event.h"
 #include "base/spec.h"
+#include "proto/record.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -46,6 +47,17 @@ int store_put_machine(struct store *s, uint32_t id, const struct spec *spec, uin
 int store_forget(struct store *s, uint32_t id) __attribute__((warn_unused_result));
 /* Never fail towards the caller: what cannot be written now is written by a later store_sync(). */
 void store_put_past(struct store *s, uint32_t id, const struct machine_past *past);
+/*
+ * A grant holds from now on, or no more; a relay is joined (origin empty: left). 0 or the error of the write: then nothing
+ * changed. -ENOSPC: there are GRANTS_MAX already; -ENOENT: there is no such grant.
+ */
+int store_put_grant(struct store *s, const struct grant *g) __attribute__((warn_unused_result));
+int store_revoke(struct store *s, const char *id) __attribute__((warn_unused_result));
+int store_put_relay(struct store *s, const struct relay_joined *r)
+	__attribute__((warn_unused_result));
+/* The i-th, in the order of their making; NULL: there are no more. */
+const struct grant *store_grant(const struct store *s, size_t i);
+const struct relay_joined *store_relay(const struct store *s);
 /* Gives the event its id. */
 void store_put_event(struct store *s, struct event *e);
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define JOURNAL "journal"
+#define MODE 0600 /* it holds the keys of grants */
 #define BAD "journal.bad"
 #define JOURNAL_MAX ((size_t)256 << 20) /* bytes that are read at the start */
 #define LONG (1U << 20) /* bytes a journal may have in any case */
@@ -80,6 +81,16 @@ static int apply(struct store_memory *m, const struct record *r, const char *lin
 		if (r->event.id > memory_last_event(m) && r->event.id < UINT64_MAX)
 			memory_event(m, &r->event, record_event(&r->event, scratch));
 		break;
+	case RECORD_GRANT:
+		if (!memory_grant(m, &r->grant))
+			return -ENOMEM;
+		break;
+	case RECORD_REVOKED:
+		(void)memory_revoke(m, r->grant.id);
+		break;
+	case RECORD_RELAY:
+		m->relay = r->relay;
+		break;
 	case RECORD_IDS:
 		if (r->next_machine > m->next_machine)
 			m->next_machine = r->next_machine;
@@ -129,7 +140,7 @@ static void keep_bad(struct store_journal *j, const char *bytes, size_t n)
 	j->rewrite = true;
 	(void)unlinkat(j->dir, BAD, 0);
 	if (linkat(j->dir, JOURNAL, j->dir, BAD, 0) == 0 ||
-	    file_replace(j->dir, BAD, bytes, n, 0640) == 0)
+	    file_replace(j->dir, BAD, bytes, n, MODE) == 0)
 		journal_say(j, "the state journal is kept as %s", BAD);
 }
 
@@ -164,7 +175,7 @@ static int understand(struct store_journal *j, struct store_memory *m, const cha
 		keep_bad(j, bytes, n);
 	}
 	if (j->lock >= 0)
-		j->broken = file_append_open(&j->file, j->dir, JOURNAL, 0640, reading.good);
+		j->broken = file_append_open(&j->file, j->dir, JOURNAL, MODE, reading.good);
 	return 0;
 }
 
@@ -271,7 +282,7 @@ bool journal_long(const struct store_journal *j, const struct store_memory *m)
 /* Everything that is alive, as one block of *ret_n bytes; NULL: no memory. */
 static char *all_lines(const struct store_memory *m, size_t *ret_n)
 {
-	size_t room = m->live + 2 * (size_t)RECORD_MAX;
+	size_t room = m->live + (m->grants_n + 3) * (size_t)RECORD_MAX;
 	char *all = malloc(room);
 	size_t n = strlen(RECORD_HEADER);
 
@@ -280,6 +291,10 @@ static char *all_lines(const struct store_memory *m, size_t *ret_n)
 	/* With its NUL, which the next line replaces. */
 	memcpy(all, RECORD_HEADER, n + 1);
 	n += record_ids(m->next_machine, m->next_event, all + n);
+	if (m->relay.origin[0])
+		n += record_relay(&m->relay, all + n);
+	for (size_t i = 0; i < m->grants_n; i++)
+		n += record_grant(m->grants[i], all + n);
 	for (size_t i = 0; i < m->n; i++) {
 		const struct store_entry *e = m->entries[i];
 
@@ -306,12 +321,12 @@ static int replace_file(struct store_journal *j, const struct store_memory *m)
 
 	if (!all)
 		return -ENOMEM;
-	r = file_replace(j->dir, JOURNAL, all, n, 0640);
+	r = file_replace(j->dir, JOURNAL, all, n, MODE);
 	free(all);
 	if (r < 0)
 		return r;
 	file_append_close(&j->file);
-	j->broken = file_append_open(&j->file, j->dir, JOURNAL, 0640, UINT64_MAX);
+	j->broken = file_append_open(&j->file, j->dir, JOURNAL, MODE, UINT64_MAX);
 	return j->broken;
 }
 

@@ -40,6 +40,8 @@ void memory_done(struct store_memory *m)
 {
 	for (size_t i = 0; i < m->n; i++)
 		free(m->entries[i]);
+	while (m->grants_n > 0)
+		free(m->grants[--m->grants_n]);
 	free(m->entries);
 	free(m->by_mac.buckets);
 	free(m->by_name.buckets);
@@ -220,6 +222,50 @@ void memory_event(struct store_memory *m, const struct event *e, size_t line_n)
 	m->live += line_n;
 	if (e->id >= m->next_event)
 		m->next_event = e->id + 1;
+}
+
+static size_t grant_index(const struct store_memory *m, const char *id)
+{
+	size_t i = 0;
+
+	while (i < m->grants_n && strcmp(m->grants[i]->id, id) != 0)
+		i++;
+	return i;
+}
+
+const struct grant *memory_find_grant(const struct store_memory *m, const char *id)
+{
+	size_t i = grant_index(m, id);
+
+	return i < m->grants_n ? m->grants[i] : NULL;
+}
+
+bool memory_grant(struct store_memory *m, const struct grant *g)
+{
+	size_t i = grant_index(m, g->id);
+
+	if (i == GRANTS_MAX)
+		return false;
+	if (i == m->grants_n) {
+		m->grants[i] = malloc(sizeof(*g));
+		if (!m->grants[i])
+			return false;
+		m->grants_n++;
+	}
+	*m->grants[i] = *g;
+	return true;
+}
+
+bool memory_revoke(struct store_memory *m, const char *id)
+{
+	size_t i = grant_index(m, id);
+
+	if (i == m->grants_n)
+		return false;
+	free(m->grants[i]);
+	m->grants_n--;
+	memmove(m->grants + i, m->grants + i + 1, (m->grants_n - i) * sizeof(m->grants[0]));
+	return true;
 }
 
 uint64_t memory_last_event(const struct store_memory *m)

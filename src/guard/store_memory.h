@@ -36,6 +36,9 @@ struct store_memory {
 	uint32_t *ring_bytes; /* of each one's line */
 	size_t ring_start, ring_n;
 	size_t live; /* bytes of all lines that count */
+	struct grant *grants[GRANTS_MAX]; /* in the order of their making */
+	size_t grants_n;
+	struct relay_joined relay;
 };
 
 int memory_init(struct store_memory *m);
@@ -50,6 +53,11 @@ void memory_set(struct store_memory *m, struct store_entry *e);
 void memory_remove(struct store_memory *m, struct store_entry *e);
 void memory_past(struct store_memory *m, struct store_entry *e, const struct machine_past *past,
 		 size_t line_n);
+/* Puts it in, in place of one of that id; false: no room or no memory. */
+bool memory_grant(struct store_memory *m, const struct grant *g);
+/* False: there is none. */
+bool memory_revoke(struct store_memory *m, const char *id);
+const struct grant *memory_find_grant(const struct store_memory *m, const char *id);
 void memory_event(struct store_memory *m, const struct event *e, size_t line_n);
 uint64_t memory_last_event(const struct store_memory *m); /* its id; 0: there is none */
 const struct event *memory_event_at(const struct store_memory *m, size_t i); /* 0: the oldest */

@@ -11,7 +11,7 @@
 
 #define CRC_TEXT 8 /* hex digits */
 #define AT(member) offsetof(struct record, member)
-#define VALUE_MAX 256 /* bytes of a value that somebody here understands, with a NUL */
+#define VALUE_MAX 288 /* bytes of a value that somebody here understands, with a NUL */
 
 /* CRC-32 (IEEE 802.3, reflected), a nibble at a time: 64 bytes of table are enough for lines. */
 uint32_t record_checksum(const char *bytes, size_t n)
@@ -161,6 +161,35 @@ size_t record_event(const struct event *e, char to[static RECORD_MAX])
 	return finish(&t);
 }
 
+size_t record_grant(const struct grant *g, char to[static RECORD_MAX])
+{
+	struct text t = start(to, RECORD_GRANT);
+
+	put_fields(&t, record_verbs[RECORD_GRANT].fields, AT(grant), AT(grant) + sizeof(*g), g);
+	for (uint16_t i = 0; i < g->machines_n; i++) {
+		put_key(&t, "machine");
+		text_u64(&t, g->machines[i]);
+	}
+	return finish(&t);
+}
+
+size_t record_revoked(const char *id, char to[static RECORD_MAX])
+{
+	struct text t = start(to, RECORD_REVOKED);
+
+	put_key(&t, "id");
+	text_string(&t, id);
+	return finish(&t);
+}
+
+size_t record_relay(const struct relay_joined *r, char to[static RECORD_MAX])
+{
+	struct text t = start(to, RECORD_RELAY);
+
+	put_fields(&t, record_verbs[RECORD_RELAY].fields, AT(relay), AT(relay) + sizeof(*r), r);
+	return finish(&t);
+}
+
 size_t record_ids(uint32_t next_machine, uint64_t next_event, char to[static RECORD_MAX])
 {
 	struct text t = start(to, RECORD_IDS);
@@ -279,6 +308,21 @@ static int get_listed(const struct cursor *key, struct cursor raw, struct spec *
 			  : get_source(value, s->ignore, &s->ignore_n);
 }
 
+/* The machines of a grant. */
+static int get_granted(const struct cursor *key, struct cursor raw, struct grant *g)
+{
+	char value[VALUE_MAX];
+	uint64_t id;
+
+	if (!token_is(key, "machine"))
+		return 0;
+	if (g->machines_n == GRANT_MACHINES_MAX || unescape(raw, value) < 0 ||
+	    get_index(value, UINT32_MAX, &id) < 0)
+		return -EBADMSG;
+	g->machines[g->machines_n++] = (uint32_t)id;
+	return 0;
+}
+
 static int get_field(struct cursor token, struct record *r)
 {
 	const uint8_t *equals = token.left ? memchr(token.at, '=', token.left) : NULL;
@@ -296,6 +340,8 @@ static int get_field(struct cursor token, struct record *r)
 			return -EBADMSG;
 		return f->form->get(value, (char *)r + f->offset);
 	}
+	if (r->kind == RECORD_GRANT)
+		return get_granted(&key, token, &r->grant);
 	return r->kind == RECORD_MACHINE ? get_listed(&key, token, &r->spec) : 0;
 }
 
@@ -311,6 +357,11 @@ static bool record_sane(const struct record *r)
 		return r->id && machine_past_sane(&r->past);
 	case RECORD_EVENT:
 		return r->event.id && event_sane(&r->event);
+	case RECORD_GRANT:
+		return grant_sane(&r->grant);
+	case RECORD_REVOKED:
+		return r->grant.id[0] != 0;
+	case RECORD_RELAY:
 	case RECORD_IDS:
 		return true;
 	case RECORD_KINDS:
@@ -358,9 +409,9 @@ int record_decode(const char *line, size_t n, struct record *ret_record)
 			return result;
 		strange |= result == RECORD_STRANGE;
 	}
-	/* A machine that is understood in part would wake for the wrong reasons: better to say so. */
+	/* A machine, or a grant, that is understood in part would be woken for the wrong reasons: better to say so. */
 	if (strange)
-		return r.kind == RECORD_MACHINE ? -EBADMSG : RECORD_STRANGE;
+		return r.kind == RECORD_MACHINE || r.kind == RECORD_GRANT ? -EBADMSG : RECORD_STRANGE;
 	if (!record_sane(&r))
 		return -EBADMSG;
 	*ret_record = r;

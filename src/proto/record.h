@@ -10,6 +10,7 @@
 
 #include "base/event.h"
 #include "base/spec.h"
+#include "proto/grant.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -22,8 +23,17 @@ enum record_kind {
 	RECORD_GONE, /* id: it is no longer guarded */
 	RECORD_PAST, /* id, past */
 	RECORD_EVENT, /* event */
+	RECORD_GRANT, /* grant: it holds from now on */
+	RECORD_REVOKED, /* grant.id: it holds no more */
+	RECORD_RELAY, /* relay: the relay that was joined; without origin: none any more */
 	RECORD_IDS, /* next_machine, next_event: none below them is given out again */
 	RECORD_KINDS
+};
+
+/* The relay that a guard has joined. */
+struct relay_joined {
+	char origin[RELAY_ORIGIN_MAX + 1]; /* empty: none */
+	char name[SPEC_NAME_MAX + 1]; /* the home's, for people */
 };
 
 struct record {
@@ -33,6 +43,8 @@ struct record {
 		struct spec spec;
 		struct machine_past past;
 		struct event event;
+		struct grant grant;
+		struct relay_joined relay;
 		struct {
 			uint32_t next_machine;
 			uint64_t next_event;
@@ -45,6 +57,9 @@ size_t record_machine(uint32_t id, const struct spec *s, char to[static RECORD_M
 size_t record_gone(uint32_t id, char to[static RECORD_MAX]);
 size_t record_past(uint32_t id, const struct machine_past *p, char to[static RECORD_MAX]);
 size_t record_event(const struct event *e, char to[static RECORD_MAX]);
+size_t record_grant(const struct grant *g, char to[static RECORD_MAX]);
+size_t record_revoked(const char *id, char to[static RECORD_MAX]);
+size_t record_relay(const struct relay_joined *r, char to[static RECORD_MAX]);
 size_t record_ids(uint32_t next_machine, uint64_t next_event, char to[static RECORD_MAX]);
 
 /* CRC-32 (IEEE 802.3) of what follows it in a line; for tests that make lines of their own. */

@@ -190,6 +190,73 @@ WORD_FORM(kind)
 WORD_FORM(origin)
 WORD_FORM(knock)
 
+static const char *grant_word(unsigned int v)
+{
+	return v < RELAY_GRANT_KINDS ? grant_kind_name(v) : NULL;
+}
+
+WORD_FORM(grant)
+
+/* Keys, in hex. */
+static void put_hex(struct text *t, const uint8_t *bytes, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		text_hex(t, bytes[i], 2);
+}
+
+static int get_hex(const char *value, uint8_t *to, size_t n)
+{
+	if (strlen(value) != 2 * n)
+		return -EBADMSG;
+	for (size_t i = 0; i < n; i++) {
+		int high = text_hex_digit(value[2 * i]);
+		int low = text_hex_digit(value[2 * i + 1]);
+
+		if (high < 0 || low < 0)
+			return -EBADMSG;
+		to[i] = (uint8_t)(high << 4 | low);
+	}
+	return 0;
+}
+
+static void put_key(struct text *t, const void *field)
+{
+	put_hex(t, field, RELAY_KEY_SIZE);
+}
+
+static int get_key(const char *value, void *field)
+{
+	return get_hex(value, field, RELAY_KEY_SIZE);
+}
+
+static void put_salt(struct text *t, const void *field)
+{
+	put_hex(t, field, RELAY_NONCE_SIZE);
+}
+
+static int get_salt(const char *value, void *field)
+{
+	return get_hex(value, field, RELAY_NONCE_SIZE);
+}
+
+static int get_grant_id(const char *value, void *field)
+{
+	if (strlen(value) != RELAY_GRANT_TEXT - 1)
+		return -EBADMSG;
+	memcpy(field, value, RELAY_GRANT_TEXT);
+	return 0;
+}
+
+static int get_relay_origin(const char *value, void *field)
+{
+	size_t n = strlen(value);
+
+	if (n > RELAY_ORIGIN_MAX)
+		return -EBADMSG;
+	memcpy(field, value, n + 1);
+	return 0;
+}
+
 static const struct record_form u8 = { 1, put_u8, get_u8 };
 static const struct record_form u16 = { 2, put_u16, get_u16 };
 static const struct record_form u32 = { 4, put_u32, get_u32 };
@@ -204,6 +271,12 @@ static const struct record_form by = { 1, put_by, get_by };
 static const struct record_form kind = { 1, put_kind, get_kind };
 static const struct record_form origin = { 1, put_origin, get_origin };
 static const struct record_form knock = { 1, put_knock, get_knock };
+
+static const struct record_form key = { RELAY_KEY_SIZE, put_key, get_key };
+static const struct record_form salt = { RELAY_NONCE_SIZE, put_salt, get_salt };
+static const struct record_form grant_id = { 1, put_string, get_grant_id };
+static const struct record_form grant_kind = { 1, put_grant, get_grant };
+static const struct record_form origin_text = { 1, put_string, get_relay_origin };
 
 /* --- the fields of each record --- */
 
@@ -278,10 +351,42 @@ static const struct record_field ids_fields[] = {
 	{ NULL, NULL, 0 },
 };
 
+/* The kind "link" is 0, and not written. */
+static const struct record_field grant_fields[] = {
+	{ "id", &grant_id, AT(grant.id) },
+	{ "kind", &grant_kind, AT(grant.kind) },
+	{ "can", &u8, AT(grant.can) },
+	{ "get", &u8, AT(grant.get) },
+	{ "all", &u8, AT(grant.all) },
+	{ "made", &u64, AT(grant.made_ms) },
+	{ "expires", &u64, AT(grant.expires_ms) },
+	{ "name", &name, AT(grant.name) },
+	{ "label", &name, AT(grant.label) },
+	{ "salt", &salt, AT(grant.salt) },
+	{ "hash", &key, AT(grant.hash) },
+	{ "request", &key, AT(grant.request) },
+	{ "answer", &key, AT(grant.answer) },
+	{ NULL, NULL, 0 },
+};
+
+static const struct record_field revoked_fields[] = {
+	{ "id", &grant_id, AT(grant.id) },
+	{ NULL, NULL, 0 },
+};
+
+static const struct record_field relay_fields[] = {
+	{ "origin", &origin_text, AT(relay.origin) },
+	{ "name", &name, AT(relay.name) },
+	{ NULL, NULL, 0 },
+};
+
 const struct record_verb record_verbs[RECORD_KINDS] = {
 	[RECORD_MACHINE] = { "machine", machine_fields },
 	[RECORD_GONE] = { "gone", gone_fields },
 	[RECORD_PAST] = { "past", past_fields },
 	[RECORD_EVENT] = { "event", event_fields },
+	[RECORD_GRANT] = { "share", grant_fields },
+	[RECORD_REVOKED] = { "revoked", revoked_fields },
+	[RECORD_RELAY] = { "relay", relay_fields },
 	[RECORD_IDS] = { "ids", ids_fields },
 };

@@ -217,6 +217,9 @@ int file_append_open(struct file_append *f, int dir, const char *name, mode_t mo
 		r = -errno;
 	else if (!S_ISREG(s.st_mode))
 		r = -EINVAL;
+	/* One of an earlier version may be open to more people. */
+	else if ((s.st_mode & 07777) != mode && fchmod(f->fd, mode) < 0)
+		r = -errno;
 	if (r == 0) {
 		f->length = (uint64_t)s.st_size < length ? (uint64_t)s.st_size : length;
 		if (f->length < (uint64_t)s.st_size)

@@ -22,6 +22,12 @@ static size_t write_again(const struct record *r, char line[static RECORD_MAX])
 		return record_past(r->id, &r->past, line);
 	case RECORD_EVENT:
 		return record_event(&r->event, line);
+	case RECORD_GRANT:
+		return record_grant(&r->grant, line);
+	case RECORD_REVOKED:
+		return record_revoked(r->grant.id, line);
+	case RECORD_RELAY:
+		return record_relay(&r->relay, line);
 	case RECORD_IDS:
 		return record_ids(r->next_machine, r->next_event, line);
 	case RECORD_KINDS:

@@ -36,6 +36,7 @@ static void remembers(void **state)
 	assert_int_equal(m.id, 1);
 	assert_memory_equal(&m.spec, &added, sizeof(added));
 	assert_true(m.has_past);
+	past.slept_since_ms = past.since_wall_ms;
 	assert_memory_equal(&m.past, &past, sizeof(past));
 	assert_true(store_next(k->store, m.id, &m));
 	assert_int_equal(m.id, 2);
@@ -417,6 +418,119 @@ static void ten_thousand_machines(void **state)
 	store_close(k->store);
 }
 
+static struct grant some_grant(unsigned int i)
+{
+	struct grant g = { .kind = RELAY_LINK,
+			   .can = RELAY_CAN_SEE | RELAY_CAN_WAKE,
+			   .machines_n = 2,
+			   .machines = { 7, UINT32_MAX },
+			   .made_ms = 1700000000000,
+			   .name = "Ann's phone" };
+	uint8_t id[RELAY_GRANT_SIZE] = { (uint8_t)i, (uint8_t)(i >> 8) };
+
+	b64_encode(id, sizeof(id), g.id);
+	memset(g.hash, 1 + (int)i % 200, sizeof(g.hash));
+	memset(g.request, 0x22, sizeof(g.request));
+	memset(g.answer, 0x33, sizeof(g.answer));
+	return g;
+}
+
+static void keeps_grants_and_the_relay(void **state)
+{
+	struct kit *k = *state;
+	struct relay_joined joined = { .origin = "https://relay.example", .name = "Home" };
+	struct grant g = some_grant(0);
+	struct grant phrase = some_grant(1);
+	struct stat st;
+
+	phrase.kind = RELAY_PHRASE;
+	phrase.all = 1;
+	phrase.machines_n = 0;
+	memset(phrase.machines, 0, sizeof(phrase.machines));
+	memcpy(phrase.label, "nas", 4);
+	memset(phrase.salt, 0x44, sizeof(phrase.salt));
+	kit_open(k);
+	assert_null(store_grant(k->store, 0));
+	assert_int_equal(store_put_grant(k->store, &g), 0);
+	assert_int_equal(store_put_grant(k->store, &phrase), 0);
+	assert_int_equal(store_put_relay(k->store, &joined), 0);
+	for (int rewritten = 0; rewritten < 2; rewritten++) {
+		kit_reopen(k);
+		assert_memory_equal(store_grant(k->store, 0), &g, sizeof(g));
+		assert_memory_equal(store_grant(k->store, 1), &phrase, sizeof(phrase));
+		assert_null(store_grant(k->store, 2));
+		assert_string_equal(store_relay(k->store)->origin, joined.origin);
+		assert_string_equal(store_relay(k->store)->name, joined.name);
+		for (unsigned int i = 0; !rewritten && i < 40000; i++) {
+			struct machine_past past = kit_past(i);
+
+			if (i == 0)
+				(void)kit_put(k, 1, SPEC_ADDED);
+			store_put_past(k->store, 1, &past);
+			if (i % 1000 == 0)
+				store_sync(k->store);
+		}
+	}
+	assert_int_equal(stat(kit_path(k, "journal"), &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	assert_true(st.st_size < 2 << 20);
+	assert_int_equal(store_revoke(k->store, g.id), 0);
+	assert_int_equal(store_revoke(k->store, g.id), -ENOENT);
+	joined.origin[0] = 0;
+	assert_int_equal(store_put_relay(k->store, &joined), 0);
+	kit_reopen(k);
+	assert_string_equal(store_grant(k->store, 0)->id, phrase.id);
+	assert_null(store_grant(k->store, 1));
+	assert_string_equal(store_relay(k->store)->origin, "");
+	store_close(k->store);
+}
+
+static void grants_are_limited(void **state)
+{
+	struct kit *k = *state;
+	struct grant g;
+
+	kit_open(k);
+	for (unsigned int i = 0; i < GRANTS_MAX; i++) {
+		g = some_grant(i);
+		assert_int_equal(store_put_grant(k->store, &g), 0);
+	}
+	g = some_grant(GRANTS_MAX);
+	assert_int_equal(store_put_grant(k->store, &g), -ENOSPC);
+	kit_reopen(k);
+	assert_non_null(store_grant(k->store, GRANTS_MAX - 1));
+	store_close(k->store);
+}
+
+static void counts_sleep(void **state)
+{
+	struct kit *k = *state;
+	struct store_machine m;
+	struct machine_past past = kit_past(1000000);
+
+	kit_open(k);
+	(void)kit_put(k, 1, SPEC_ADDED);
+	store_put_past(k->store, 1, &past); /* asleep since 1000 s */
+	store_put_past(k->store, 1, &past);
+	past.state = MACHINE_AWAKE;
+	past.since_wall_ms = 1060000;
+	store_put_past(k->store, 1, &past);
+	past.state = MACHINE_ASLEEP;
+	past.since_wall_ms = 1100000;
+	store_put_past(k->store, 1, &past);
+	kit_reopen(k);
+	past.state = MACHINE_WAKING;
+	past.since_wall_ms = 1107000;
+	store_put_past(k->store, 1, &past);
+	past.state = MACHINE_AWAKE;
+	past.since_wall_ms = 1108000;
+	store_put_past(k->store, 1, &past);
+	assert_int_equal(store_machine(k->store, 1, &m), 0);
+	assert_int_equal(m.past.slept_since_ms, 1000000);
+	assert_int_equal(m.past.slept_ms, 67000);
+	store_close(k->store);
+}
+
 #define KIT_TEST(f) cmocka_unit_test_setup_teardown(f, kit_setup, kit_teardown)
 
 int main(void)
@@ -434,6 +548,9 @@ int main(void)
 		KIT_TEST(no_folder),
 		KIT_TEST(version_1),
 		KIT_TEST(ten_thousand_machines),
+		KIT_TEST(keeps_grants_and_the_relay),
+		KIT_TEST(grants_are_limited),
+		KIT_TEST(counts_sleep),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
