@@ -1,8 +1,8 @@
 #include "relay/api.h"
 
 #include "base/text.h"
+#include "proto/keys.h"
 #include "relay/guard.h"
-#include "relay/keys.h"
 #include "sys/clock.h"
 
 #include <stdio.h>

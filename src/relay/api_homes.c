@@ -1,9 +1,9 @@
 /*
  * api_homes: what a home shows to those who have a view key, and phrase lookups for those who have nothing yet.
  */
+#include "proto/keys.h"
 #include "relay/api.h"
 #include "relay/guard.h"
-#include "relay/keys.h"
 #include "relay/live.h"
 #include "sys/clock.h"
 

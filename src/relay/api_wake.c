@@ -5,9 +5,9 @@
  * word that goes into the HTTP status.
  */
 #include "proto/json_pick.h"
+#include "proto/keys.h"
 #include "proto/websocket.h"
 #include "relay/api.h"
-#include "relay/keys.h"
 #include "sys/clock.h"
 
 #include <stdio.h>

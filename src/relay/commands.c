@@ -2,8 +2,8 @@
 
 #include "base/text.h"
 #include "proto/json_write.h"
+#include "proto/keys.h"
 #include "proto/time_text.h"
-#include "relay/keys.h"
 #include "relay/qr.h"
 #include "relay/store.h"
 #include "sys/clock.h"

@@ -2,8 +2,8 @@
  * guard_join: proving the key, enrolling a new home, taking the place of an older connection.
  */
 #include "proto/json.h"
+#include "proto/keys.h"
 #include "relay/guard_state.h"
-#include "relay/keys.h"
 #include "relay/live.h"
 #include "sys/clock.h"
 #include "sys/log.h"

@@ -1,7 +1,7 @@
 #include "relay/server.h"
 
+#include "proto/keys.h"
 #include "relay/guard.h"
-#include "relay/keys.h"
 #include "relay/listener.h"
 #include "relay/live.h"
 #include "relay/visitor.h"

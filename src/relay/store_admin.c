@@ -1,9 +1,9 @@
 /*
  * store_admin: what the operator's commands do with the database, beside a relay that runs or not.
  */
+#include "relay/db.h"
 #include "relay/store.h"
 #include "relay/store_schema.h"
-#include "relay/db.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -5,7 +5,7 @@
 #ifndef ROUSE_RELAY_STORE_STATE_H
 #define ROUSE_RELAY_STORE_STATE_H
 
-#include "relay/keys.h"
+#include "proto/keys.h"
 #include "relay/store.h"
 #include "relay/store_writer.h"
 

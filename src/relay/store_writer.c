@@ -1,6 +1,6 @@
 #include "relay/store_writer.h"
 
-#include "relay/keys.h"
+#include "proto/keys.h"
 #include "relay/store_schema.h"
 
 #include <errno.h>
