@@ -33,11 +33,14 @@ static int packet_socket(const char *netns, const char *ifname, int receive)
 {
 	struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_H | BPF_ABS, 12),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x0842, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, (uint32_t)(receive ? 0xffff : 0)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x0842, 4, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x0800, 0, 2),
+		BPF_STMT(BPF_LD | BPF_H | BPF_ABS, 14 + 20 + 2),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 9, 1, 0),
 		BPF_STMT(BPF_RET | BPF_K, 0),
+		BPF_STMT(BPF_RET | BPF_K, (uint32_t)(receive ? 0xffff : 0)),
 	};
-	const struct sock_fprog prog = { .len = 4, .filter = code };
+	const struct sock_fprog prog = { .len = 7, .filter = code };
 	struct sockaddr_ll where = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL) };
 	char path[256];
 	const int one = 1;
@@ -85,7 +88,13 @@ static int64_t wait_magic(int fd, const unsigned char *mac, int64_t start)
 
 		if (left <= 0 || poll(&p, 1, (int)(left / 1000000) + 1) <= 0)
 			return -1;
-		if (recvmsg(fd, &message, 0) < 14 + 102 || memcmp(frame + 20, mac, ETH_ALEN) != 0)
+		/* Raw, or in a UDP datagram to port 9. */
+		size_t at = 0;
+		const ssize_t n = recvmsg(fd, &message, 0);
+
+		if (n >= 14 + 102)
+			at = frame[12] == 0x08 && frame[13] == 0 ? 14 + 28 : 14;
+		if (at == 0 || (size_t)n < at + 102 || memcmp(frame + at + 6, mac, ETH_ALEN) != 0)
 			continue;
 		for (struct cmsghdr *c = CMSG_FIRSTHDR(&message); c; c = CMSG_NXTHDR(&message, c)) {
 			if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_TIMESTAMPNS)

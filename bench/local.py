@@ -17,13 +17,13 @@ from tools import built
 
 
 def send(lan, rate, seconds):
-    """CPU seconds of the sender for each second of sending, and packets/s."""
+    """Per cent of a core that 100k packets/s of this sender cost, and its packets/s."""
     host, before = lan.guard_host, resource.getrusage(resource.RUSAGE_CHILDREN)
-    out = subprocess.run(host.ns.command(built("bench/pump.c"), "eth0", "udp", lan.other.v4, lan.other.mac, str(rate), str(seconds)),
+    out = subprocess.run(host.ns.command(built("bench/pump.c"), "eth0", "out", lan.other.v4, lan.other.mac, str(rate), str(seconds)),
                          capture_output=True, text=True, check=True).stdout.split()
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return used / float(out[1]) * 100, int(out[0]) / float(out[1])
+    return used / int(out[0]) * 100000 * 100, int(out[0]) / float(out[1])
 
 
 def main():
@@ -37,6 +37,7 @@ def main():
     with Lan() as lan:
         nas = lan.machine("nas", boot=None, dad="off")
         nas.sleep()
+        send(lan, args.rate, args.seconds)          # warm
         for name, local, held in (("no guard", None, False), ("local = no", "no", False), ("local = yes, a machine sleeps", "yes", False),
                                   ("local = yes, a connection is held", "yes", True)):
             guard = attempt = None
@@ -50,9 +51,9 @@ def main():
             values = [send(lan, args.rate, args.seconds) for _ in range(args.count)]
             own = (guard.cpu() - began) / (time.monotonic() - start) * 100 if guard else 0.0
             median[name] = sorted(value for value, _ in values)[len(values) // 2]
-            extra = median[name] - median["no guard"]
-            report.add(name, [value for value, _ in values], packets_per_second=values[0][1], guard_cpu=own, more_than_no_guard=extra,
-                       ok=None if not local or held else own + extra < 1 or None, must="" if not local else "< 1 % to be on by default")
+            extra = median[name] - median.get("local = no", median["no guard"])
+            report.add(name, [value for value, _ in values], packets_per_second=values[0][1], guard_cpu=own, more_than_local_no=extra,
+                       ok=None, must="" if local != "yes" else "more_than_local_no + guard_cpu < 1 to be on by default")
             if attempt:
                 attempt.close()
             if guard:

@@ -59,6 +59,7 @@ def main():
         guard.wait_state("nas", "asleep")
         for forward in (0, 1):
             lan.guard_host.ns.sysctl(**{"net.ipv4.ip_forward": forward, "net.ipv6.conf.all.forwarding": forward})
+            guard.clean_exit = False                # changed by us, not by it
             capture = lan.client.capture()
             attempts = [lan.client.connect(nas.address(family), port) for family in (4, 6)
                         for port in (1, 22, 53, 80, 443, 445, 8080, 13717, 31337, 65535)]

@@ -4,6 +4,7 @@
  *	pump IFACE arp TARGET RATE SECONDS        broadcast ARP requests for TARGET, senders vary
  *	pump IFACE syn TARGET DST-MAC PORT COUNT  one SYN from each of COUNT different IPv6 or IPv4 sources
  *	pump IFACE udp TARGET DST-MAC RATE SECONDS  60-byte UDP datagrams to port 7777
+ *	pump IFACE out TARGET DST-MAC RATE SECONDS  the same through the queue, where taps see them
  *	pump IFACE junk DST-MAC COUNT             frames with random bytes behind plausible headers
  *
  * It sends to whatever interface it is given: only ever run in a namespace of the lab.
@@ -50,11 +51,11 @@ static uint64_t now_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-static int packet_socket(const char *ifname)
+static int packet_socket(const char *ifname, int bypass)
 {
 	struct sockaddr_ll where = { .sll_family = AF_PACKET };
 	struct ifreq req = { 0 };
-	const int one = 1, size = 4 << 20;
+	const int size = 4 << 20;
 	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
@@ -66,7 +67,7 @@ static int packet_socket(const char *ifname)
 	where.sll_ifindex = (int)if_nametoindex(ifname);
 	if (bind(fd, (struct sockaddr *)&where, sizeof(where)) < 0)
 		die("bind");
-	setsockopt(fd, SOL_PACKET, PACKET_QDISC_BYPASS, &one, sizeof(one));
+	setsockopt(fd, SOL_PACKET, PACKET_QDISC_BYPASS, &bypass, sizeof(bypass));
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size));
 	return fd;
 }
@@ -285,7 +286,7 @@ int main(int argc, char **argv)
 	if (argc < 5)
 		return 2;
 	alarm(300);
-	fd = packet_socket(argv[1]);
+	fd = packet_socket(argv[1], strcmp(argv[2], "out") != 0);
 	target = argv[3];
 	if (strcmp(argv[2], "arp") == 0 && argc == 6) {
 		run(fd, UINT64_MAX, strtoul(argv[4], NULL, 10), atof(argv[5]), fill_arp);
@@ -293,7 +294,7 @@ int main(int argc, char **argv)
 		parse_mac(argv[4], dst);
 		port = (uint16_t)atoi(argv[5]);
 		run(fd, strtoul(argv[6], NULL, 10), 0, 60, fill_syn);
-	} else if (strcmp(argv[2], "udp") == 0 && argc == 7) {
+	} else if ((strcmp(argv[2], "udp") == 0 || strcmp(argv[2], "out") == 0) && argc == 7) {
 		parse_mac(argv[4], dst);
 		run(fd, UINT64_MAX, strtoul(argv[5], NULL, 10), atof(argv[6]), fill_udp);
 	} else if (strcmp(argv[2], "junk") == 0 && argc == 5) {
