@@ -117,6 +117,7 @@ size_t home_count(const struct home *h);
 uint32_t machine_id(const struct machine *m);
 const char *machine_name(const struct machine *m);
 const struct mac *machine_mac(const struct machine *m);
+const struct secureon *machine_secureon(const struct machine *m);
 uint8_t machine_interface(const struct machine *m);
 enum machine_state machine_state_of(const struct machine *m);
 void machine_past_of(const struct machine *m, struct machine_past *ret_past);

@@ -156,6 +156,11 @@ const struct mac *machine_mac(const struct machine *m)
 	return &m->mac;
 }
 
+const struct secureon *machine_secureon(const struct machine *m)
+{
+	return &m->secureon;
+}
+
 uint8_t machine_interface(const struct machine *m)
 {
 	return m->interface;

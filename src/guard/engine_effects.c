@@ -4,10 +4,14 @@
 #include "guard/engine.h"
 
 #include "sys/log.h"
+#include "sys/role.h"
+#include "wire/wol.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const uint8_t lan_requests[EFFECT_KINDS] = {
 	[EFFECT_ANSWER] = IPC_ANSWER,
@@ -56,6 +60,22 @@ static void tell_lan(struct engine *e, const struct effect *x)
 	engine_tell_monitor(e, &m);
 }
 
+/*
+ * The first magic packet of a burst, said by the engine itself: to wake the monitor costs as long as all the rest of the
+ * way from a SYN to here (docs/adr/0007). The monitor's raw frames follow.
+ */
+static void shout(struct engine *e, const struct effect *x)
+{
+	uint8_t payload[WOL_PAYLOAD + sizeof(((struct secureon *)0)->b)];
+	struct writer w = writer_over(payload, sizeof(payload));
+
+	if (!e->interfaces[x->interface].said.has4 || e->settings.observe)
+		return;
+	wol_payload(&w, machine_mac(x->machine), machine_secureon(x->machine));
+	if (!w.failed && write(ROLE_FD_VOICES + x->interface, payload, w.used) < 0)
+		log_debug("engine: no magic packet by UDP: %s", strerror(errno));
+}
+
 static void tell_send(struct engine *e, const struct effect *x)
 {
 	struct ipc_message m = { .kind = IPC_SEND };
@@ -100,11 +120,14 @@ void engine_effect(void *engine, const struct effect *x)
 	case EFFECT_SOLICIT:
 	case EFFECT_PROBE_PORT:
 	case EFFECT_PROBE_ECHO:
-	case EFFECT_WAKE:
 	case EFFECT_CLAIM:
 	case EFFECT_RELEASE:
 	case EFFECT_LOCAL:
 	case EFFECT_REFRESH:
+		tell_lan(e, x);
+		return;
+	case EFFECT_WAKE:
+		shout(e, x);
 		tell_lan(e, x);
 		return;
 	case EFFECT_SEND:

@@ -9,9 +9,11 @@
 #include "wire/filter.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define RECEIVE_BUFFER (1U << 20) /* bytes; the kernel's limit may be lower */
@@ -130,6 +132,39 @@ static void close_sockets(struct lan_interface *i)
 		close(i->send_fd);
 	i->receive_fd = -1;
 	i->send_fd = -1;
+}
+
+/*
+ * A voice has one peer, UDP port 9 of this one LAN, or none: an observer's, or one without an IPv4 address, is mute. It
+ * never listens. Failures do not matter: the raw frames come from the monitor in any case.
+ */
+static void tune_voice(const struct lan *lan, const struct lan_interface *i)
+{
+	const struct sockaddr nobody = { .sa_family = AF_UNSPEC };
+	const struct sockaddr_in everybody = { .sin_family = AF_INET,
+					       .sin_port = htons(9),
+					       .sin_addr = { htonl(INADDR_BROADCAST) } };
+	const int one = 1;
+
+	(void)connect(i->voice_fd, &nobody, sizeof(nobody));
+	if (i->ifindex == 0 || !i->said.has4 || lan->config->observe)
+		return;
+	if (setsockopt(i->voice_fd, SOL_SOCKET, SO_BINDTODEVICE, i->said.name,
+		       sizeof(i->said.name)) == 0 &&
+	    setsockopt(i->voice_fd, SOL_SOCKET, SO_BROADCAST, &one, sizeof(one)) == 0)
+		(void)connect(i->voice_fd, (const struct sockaddr *)&everybody, sizeof(everybody));
+}
+
+/* Nobody can say anything to it: its one peer is a broadcast address, which sends nothing. */
+static int open_voice(struct lan_interface *i)
+{
+	const int least = 1;
+
+	i->voice_fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (i->voice_fd < 0)
+		return -errno;
+	(void)setsockopt(i->voice_fd, SOL_SOCKET, SO_RCVBUF, &least, sizeof(least));
+	return 0;
 }
 
 static void forget_claims(struct lan *lan, struct lan_interface *i)
@@ -263,6 +298,7 @@ static void update_slot(struct lan *lan, uint8_t slot, bool first)
 	    strcmp(refused_before, i->refused) != 0)
 		say_change(&i->said, &said, i->refused);
 	i->said = said;
+	tune_voice(lan, i);
 	if (lan->changed)
 		lan->changed(lan->context, slot, new_socket);
 }
@@ -357,6 +393,9 @@ int lan_init(struct lan *lan, struct loop *loop, const struct config *config,
 		lan->slots[slot].receive_fd = -1;
 		lan->slots[slot].send_fd = -1;
 		lan->slots[slot].said.index = slot;
+		r = open_voice(&lan->slots[slot]);
+		if (r < 0)
+			return r;
 	}
 	lan->echo_id = (uint16_t)entropy_u32();
 	lan->fold_key = entropy_u32();
@@ -386,6 +425,8 @@ void lan_done(struct lan *lan)
 		if (lan->groups)
 			stop_serving(lan, &lan->slots[slot]);
 		free(lan->slots[slot].claims);
+		if (lan->slots[slot].voice_fd > 0)
+			close(lan->slots[slot].voice_fd);
 	}
 	loop_deferred_done(&lan->refilter);
 	net_view_free(lan->net);
@@ -406,6 +447,7 @@ void lan_reconfigure(struct lan *lan, const struct config *config)
 	for (uint8_t slot = 0; slot < LAN_INTERFACES; slot++) {
 		struct lan_interface *i = &lan->slots[slot];
 
+		tune_voice(lan, i);
 		if (!i->wanted)
 			memset(i->said.name, 0, sizeof(i->said.name));
 	}

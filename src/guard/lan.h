@@ -33,6 +33,7 @@ struct lan_interface {
 	char refused[192]; /* why it is there but not served; empty otherwise */
 	int receive_fd; /* the engine's, kept to give it to the next engine */
 	int send_fd;
+	int voice_fd; /* the engine's own: says magic packets to UDP port 9 of this LAN, and nothing else to nobody else */
 	struct lan_claim *claims;
 	size_t claims_n, claims_size;
 };

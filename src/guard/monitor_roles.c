@@ -169,12 +169,18 @@ static void ended(void *context, unsigned int what)
 static int start(struct role *r)
 {
 	struct monitor *m = r->monitor;
+	struct role_descriptor voices[LAN_INTERFACES];
+	size_t voices_n = 0;
 	int ends[2];
 	int e = channel_pair(ends);
 
 	if (e < 0)
 		return e;
-	e = role_spawn(&m->image, words[r->kind].argv, ends[1], m->sisters[r->kind], &r->process);
+	for (uint8_t slot = 0; r->kind == ROLE_ENGINE && slot < LAN_INTERFACES; slot++)
+		voices[voices_n++] = (struct role_descriptor){ m->lan.slots[slot].voice_fd,
+							       ROLE_FD_VOICES + slot };
+	e = role_spawn(&m->image, words[r->kind].argv, ends[1], m->sisters[r->kind], voices,
+		       voices_n, &r->process);
 	close(ends[1]);
 	if (e < 0) {
 		log_error("cannot start the %s: %s", words[r->kind].name, strerror(-e));

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/close_range.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
@@ -17,7 +18,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { FD_IMAGE = 5, FD_ERROR = 6, FD_FIRST_SPARE = 7 };
+/* Where they are only until exec: behind everything that a role is given. */
+enum { FD_IMAGE = 60, FD_ERROR = 61, FD_FIRST_SPARE = 64 };
+
+#define DESCRIPTORS (6 + ROLE_DESCRIPTORS_MAX)
 
 /* What a role may know of our environment. */
 static const char *const passed_on[] = {
@@ -60,29 +64,41 @@ struct child {
 	char *const *argv;
 	char **environment;
 	int monitor, sister, error;
+	const struct role_descriptor *more;
+	size_t more_n;
 	pid_t parent;
 };
 
-/* All six are moved out of the way first: each may have the number of another's place. */
+/* All are moved out of the way first: each may have the number of another's place. */
 static int child_descriptors(const struct child *c)
 {
-	const int from[] = { c->image->null, c->image->null,  c->monitor,
-			     c->sister,	     c->image->image, c->error };
-	static const int to[] = { 0, 1, ROLE_FD_MONITOR, ROLE_FD_SISTER, FD_IMAGE, FD_ERROR };
-	int spare[6];
+	struct role_descriptor d[DESCRIPTORS] = {
+		{ .fd = c->image->null, .at = 0 },
+		{ .fd = c->image->null, .at = 1 },
+		{ .fd = c->monitor, .at = ROLE_FD_MONITOR },
+		{ .fd = c->sister, .at = ROLE_FD_SISTER },
+		{ .fd = c->image->image, .at = FD_IMAGE },
+		{ .fd = c->error, .at = FD_ERROR },
+	};
+	size_t n = 6;
 
-	for (size_t i = 0; i < 6; i++) {
-		spare[i] = fcntl(from[i] < 0 ? c->image->null : from[i], F_DUPFD_CLOEXEC, 16);
-		if (spare[i] < 0)
+	for (size_t i = 0; i < c->more_n; i++)
+		d[n++] = c->more[i];
+	for (size_t i = 0; i < n; i++) {
+		d[i].fd = fcntl(d[i].fd < 0 ? c->image->null : d[i].fd, F_DUPFD_CLOEXEC,
+				FD_FIRST_SPARE);
+		if (d[i].fd < 0)
 			return -errno;
 	}
-	for (size_t i = 0; i < 6; i++) {
-		/* dup3() on the last two keeps them close-on-exec. */
-		if (dup3(spare[i], to[i], to[i] >= FD_IMAGE ? O_CLOEXEC : 0) < 0)
-			return -errno;
-	}
-	if (syscall(SYS_close_range, FD_FIRST_SPARE, ~0u, 0) < 0)
+	/* Everything is closed by exec but what is put into its place now. */
+	if (syscall(SYS_close_range, STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC) < 0)
 		return -errno;
+	for (size_t i = 0; i < n; i++) {
+		bool ours = d[i].at == FD_IMAGE || d[i].at == FD_ERROR;
+
+		if (dup3(d[i].fd, d[i].at, ours ? O_CLOEXEC : 0) < 0)
+			return -errno;
+	}
 	return 0;
 }
 
@@ -204,16 +220,20 @@ static int child_start(struct child *c, struct role_process *ret_process)
 }
 
 int role_spawn(const struct role_image *i, char *const argv[], int monitor, int sister,
-	       struct role_process *ret_process)
+	       const struct role_descriptor *more, size_t more_n, struct role_process *ret_process)
 {
 	char *environment[ENVIRONMENT + 1];
 	struct child c = { .image = i,
 			   .argv = argv,
 			   .environment = environment,
 			   .monitor = monitor,
-			   .sister = sister };
-	int r = environment_make(environment);
+			   .sister = sister,
+			   .more = more,
+			   .more_n = more_n };
+	int r;
 
+	assert(more_n <= ROLE_DESCRIPTORS_MAX);
+	r = environment_make(environment);
 	if (r < 0)
 		return r;
 	r = child_start(&c, ret_process);

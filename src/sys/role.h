@@ -14,7 +14,16 @@
 enum {
 	ROLE_FD_MONITOR = 3, /* channel to the monitor */
 	ROLE_FD_SISTER = 4, /* channel to the sister role (engine - control) */
+	ROLE_FD_VOICES = 16, /* to 31: the engine's voices, one an interface (guard/lan.h) */
+	ROLE_FD_VOICES_END = 32,
 };
+
+/* A further descriptor that a role is given, and the number it has there (5 to 59). */
+struct role_descriptor {
+	int fd, at;
+};
+
+#define ROLE_DESCRIPTORS_MAX 32
 
 /* Opened once at start, before any sandbox. */
 struct role_image {
@@ -34,12 +43,12 @@ struct role_process {
 /*
  * Starts the image again. `argv` ends with NULL; argv[0] names the role. The new process has: 0 and
  * 1 on /dev/null, 2 as here, `monitor` as 3 and `sister` as 4 (-1: /dev/null), no other descriptor;
- * a minimal environment (time zone and journal stream); no capability, no blocked signal; and dies
+ * and `more` where they say; a minimal environment (time zone and journal stream); no capability, no blocked signal; and dies
  * with this process. The caller closes its copies of the role's ends. 0 once the image runs; the
  * error of fork(2) or of execveat(2) otherwise.
  */
 int role_spawn(const struct role_image *i, char *const argv[], int monitor, int sister,
-	       struct role_process *ret_process);
+	       const struct role_descriptor *more, size_t more_n, struct role_process *ret_process);
 
 /* How a process ended. */
 struct role_end {

@@ -7,6 +7,7 @@
  * Filters stack and the strictest answer counts. The monitor's comes first and is the union of all;
  * what a role must not do ends it at once (SIGSYS), except what the C library tries without need.
  */
+#include "sys/role.h"
 #include "sys/sandbox_parts.h"
 
 #include <errno.h>
@@ -172,9 +173,10 @@ static int add_fcntl(scmp_filter_ctx f)
 /* --- the profiles --- */
 
 /*
- * Should: say things to its log and its two channels. Must not: write on any other descriptor,
- * which would be a frame on the LAN. So a packet socket must not get one of those three numbers
- * either: no dup, and 2, 3, 4 cannot be closed, or the next socket that is received would take
+ * Should: say things to its log and its two channels, and a magic packet with its voices (UDP sockets that the
+ * monitor has connected to port 9 of one LAN: write() takes no address). Must not: write on any other
+ * descriptor, which would be a frame on the LAN. So a packet socket must not get one of those
+ * numbers either: no dup, and they cannot be closed, or the next socket that is received would take
  * their place.
  */
 static int add_engine(scmp_filter_ctx f)
@@ -186,11 +188,14 @@ static int add_engine(scmp_filter_ctx f)
 		for (scmp_datum_t fd = 2; r == 0 && fd <= 4; fd++)
 			r = allow_if(f, writes[i], equal(0, fd));
 	}
-	for (scmp_datum_t fd = 5; r == 0 && fd < 8; fd++)
+	/* The voices are a block of 16 to 31. */
+	if (r == 0)
+		r = allow_if(f, "write",
+			     masked(0, ~(scmp_datum_t)(ROLE_FD_VOICES - 1), ROLE_FD_VOICES));
+	for (scmp_datum_t fd = 5; r == 0 && fd < ROLE_FD_VOICES; fd++)
 		r = allow_if(f, "close", equal(0, fd));
-	/* 8 to 15, 16 to 31, ...: the kernel looks at 32 bits, so "greater than 4" of 64 will not
-	 * do. */
-	for (scmp_datum_t from = 8; r == 0 && from <= 0x8000; from *= 2)
+	/* 32 to 63, 64 to 127, ...: the kernel looks at 32 bits, so "greater than" of 64 will not do. */
+	for (scmp_datum_t from = ROLE_FD_VOICES_END; r == 0 && from <= 0x8000; from *= 2)
 		r = allow_if(f, "close", masked(0, ~(from - 1), from));
 	return r;
 }

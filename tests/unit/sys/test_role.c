@@ -82,7 +82,7 @@ static void start(struct started *s, char *word)
 
 	assert_int_equal(role_image_open(&s->image), 0);
 	assert_int_equal(channel_pair(fds), 0);
-	assert_int_equal(role_spawn(&s->image, argv, fds[1], -1, &s->process), 0);
+	assert_int_equal(role_spawn(&s->image, argv, fds[1], -1, NULL, 0, &s->process), 0);
 	close(fds[1]);
 	s->fd = fds[0];
 	p = (struct pollfd){ .fd = s->fd, .events = POLLIN };
@@ -203,7 +203,7 @@ static void test_cannot_start(void **state)
 	assert_int_equal(role_image_open(&image), 0);
 	close(image.image);
 	image.image = open("/etc/passwd", O_PATH | O_CLOEXEC);
-	assert_int_equal(role_spawn(&image, argv, -1, -1, &p), -EACCES);
+	assert_int_equal(role_spawn(&image, argv, -1, -1, NULL, 0, &p), -EACCES);
 	role_image_close(&image);
 }
 

@@ -36,15 +36,17 @@ static void prepare(void)
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
 	if (packet_open((int)if_nametoindex("lo"), everything, 1, 0, 0, &spare) < 0)
 		spare = socket(AF_INET, SOCK_DGRAM, 0);
-	null = fcntl(null, F_DUPFD, 20);
-	pair[0] = fcntl(pair[0], F_DUPFD, 20);
-	pair[1] = fcntl(pair[1], F_DUPFD, 20);
-	spare = fcntl(spare, F_DUPFD, 20);
-	assert_true(null >= 20 && pair[0] >= 20 && pair[1] >= 20 && spare >= 20);
+	null = fcntl(null, F_DUPFD, 40);
+	pair[0] = fcntl(pair[0], F_DUPFD, 40);
+	pair[1] = fcntl(pair[1], F_DUPFD, 40);
+	spare = fcntl(spare, F_DUPFD, 40);
+	assert_true(null >= 40 && pair[0] >= 40 && pair[1] >= 40 && spare >= 40);
 	dup2(null, 2);
 	dup2(pair[0], 3);
 	dup2(pair[1], 4);
 	dup2(spare, SPARE);
+	dup2(null, ROLE_FD_VOICES);
+	dup2(null, ROLE_FD_VOICES_END - 1);
 }
 
 struct attempt {
@@ -206,13 +208,13 @@ static int should_child(void *context)
 	struct loop_timer t;
 
 	prepare();
-	/* Closing a high descriptor is allowed as well: 20 to 23 are left from prepare(). */
+	/* Closing a high descriptor is allowed as well: 40 to 43 are left from prepare(). */
 	log_open("test");
 	if (loop_new(&l) < 0 || loop_timer_init(&t, l, nothing, NULL) < 0)
 		return UNABLE;
 	if (close_sandbox(*(const enum sandbox_role *)context) < 0)
 		return UNABLE;
-	return ordinary_life(l, &t) && close(22) == 0 ? POSSIBLE : REFUSED;
+	return ordinary_life(l, &t) && close(42) == 0 ? POSSIBLE : REFUSED;
 }
 
 static int abort_child(void *context)
@@ -258,16 +260,52 @@ static int engine_number_child(void *context)
 	return POSSIBLE;
 }
 
+/* Nor that of one of its voices; and those are for write() alone, which takes no address. */
+static int engine_voice_child(void *context)
+{
+	int fd = *(const int *)context;
+
+	prepare();
+	if (close_sandbox(SANDBOX_ENGINE) < 0)
+		return UNABLE;
+	if (write(fd, "x", 1) != 1)
+		return UNABLE;
+	close(fd);
+	return POSSIBLE;
+}
+
+static int engine_voice_message_child(void *context)
+{
+	struct iovec part = { .iov_base = (char[]){ "x" }, .iov_len = 1 };
+	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
+
+	prepare();
+	if (close_sandbox(SANDBOX_ENGINE) < 0)
+		return UNABLE;
+	sendmsg(*(const int *)context, &message, 0);
+	return POSSIBLE;
+}
+
+static void assert_ended_by_filter(int status)
+{
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(WTERMSIG(status), SIGSYS);
+}
+
 static void test_engine_numbers(void **state)
 {
-	int status;
+	static const int voices[] = { ROLE_FD_VOICES, ROLE_FD_VOICES_END - 1 };
 
 	(void)state;
 	if (!has_seccomp() || sandbox_relaxed() || sizeof(long) < 8)
 		skip();
-	status = lab_child(engine_number_child, NULL);
-	assert_true(WIFSIGNALED(status));
-	assert_int_equal(WTERMSIG(status), SIGSYS);
+	assert_ended_by_filter(lab_child(engine_number_child, NULL));
+	for (size_t i = 0; i < 2; i++) {
+		int fd = voices[i];
+
+		assert_ended_by_filter(lab_child(engine_voice_child, &fd));
+		assert_ended_by_filter(lab_child(engine_voice_message_child, &fd));
+	}
 }
 
 /* --- Landlock --- */
@@ -441,7 +479,7 @@ static int start_role(struct role_image *image, const char *name, const char *ac
 	snprintf(word, sizeof(word), "%s", name);
 	if (channel_pair(fds) < 0 || loop_new(&talk.loop) < 0)
 		return UNABLE;
-	if (role_spawn(image, argv, fds[1], -1, &p) < 0)
+	if (role_spawn(image, argv, fds[1], -1, NULL, 0, &p) < 0)
 		return UNABLE;
 	close(fds[1]);
 	if (channel_new(talk.loop, fds[0], 32, 320, &handler, &c) < 0)
