@@ -1,6 +1,7 @@
 """The guard's own host: links that come and go, its own connections, what it refuses, what it may not do."""
 
 import re
+import signal
 import time
 
 import frames
@@ -29,20 +30,26 @@ def test_link_down_and_up(lan):
     check_connected(lan.client.connect(nas.v4).wait(10), nas, nas.v4)
 
 
-def test_address_change(lan):
+@pytest.mark.parametrize("at_once", [False, True])
+def test_address_change(lan, at_once):
+    """at_once: the guard looks only when everything has changed, so that the number of addresses is as before."""
     nas = lan.machine("nas", boot=0.7, dad="off")
     guard = asleep(lan, nas, rules={"nas": "tcp/22"})
     ns, mark = lan.guard_host.ns, len(guard.log())
+    if at_once:
+        guard.process.send_signal(signal.SIGSTOP)
     ns.ip(f"addr del {lan.guard_host.v4}/24 dev eth0", "addr add 192.0.2.21/24 dev eth0")
     ns.ip("addr add 2001:db8::21/64 dev eth0 nodad", f"addr del {lan.guard_host.v6}/64 dev eth0")
+    if at_once:
+        guard.process.send_signal(signal.SIGCONT)
     try:
-        guard.wait_log("eth0.*address", 3, after=mark)
         wait_quiet(0.5)
         capture = lan.client.capture()
         check_connected(lan.client.connect(nas.v4).wait(10), nas, nas.v4)
         guard.wait_state("nas", "awake")
         assert guard.register_raw(b"{}", lan.other, address="192.0.2.21"), "the registration port follows"
         assert not [f for f in capture.frames() if f.is_arp and f.spa == lan.guard_host.v4 and f.src == lan.guard_host.mac]
+        guard.wait_log("eth0.*address", 1, after=mark)
     finally:
         ns.ip(f"addr add {lan.guard_host.v4}/24 brd + dev eth0", "addr del 192.0.2.21/24 dev eth0")
         ns.ip(f"addr add {lan.guard_host.v6}/64 dev eth0 nodad", "addr del 2001:db8::21/64 dev eth0")
