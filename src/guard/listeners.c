@@ -3,6 +3,7 @@
 #include "sys/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
@@ -36,6 +37,9 @@ bool listeners_adopt(struct listeners *l, int fd, const char *name)
 
 	if (strcmp(name, "control") != 0 || l->n == LISTENERS_MAX ||
 	    getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &n) < 0 || domain != AF_UNIX)
+		return false;
+	/* The service manager's is a blocking one: control would wait in accept(). */
+	if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0)
 		return false;
 	add(l, &said, 0, fd);
 	return true;

@@ -102,12 +102,30 @@ static void hear_store(void *who, const char *line)
 	log_warning("%s", line);
 }
 
+static void synced(void *context, int result)
+{
+	struct monitor *m = context;
+
+	store_tended(m->store, result);
+	machines_sync_soon(m);
+}
+
 static void sync_due(void *context)
 {
 	struct monitor *m = context;
 
-	store_sync(m->store);
-	machines_sync_soon(m);
+	int fd;
+
+	if (!m->syncer) {
+		store_sync(m->store);
+		machines_sync_soon(m);
+		return;
+	}
+	fd = store_tend(m->store);
+	if (fd < 0)
+		synced(m, 0);
+	else if (syncer_start(m->syncer, fd) < 0)
+		synced(m, fdatasync(fd) < 0 ? -errno : 0);
 }
 
 /* With root's power: what only root may open. */
@@ -329,6 +347,10 @@ static int open_rest(struct monitor *m)
 	r = close_sandbox(m);
 	if (r < 0)
 		return r;
+	/* In the sandbox, so that the thread is as well. */
+	if (syncer_new(m->loop, synced, m, &m->syncer) < 0)
+		log_warning(
+			"no thread to sync the state journal: a slow disk will delay the guard");
 	r = roles_start(m);
 	if (r < 0)
 		log_error("cannot start the roles: %s", strerror(-r));
@@ -365,6 +387,7 @@ static void stop(struct monitor *m)
 {
 	roles_stop(m);
 	local_done(&m->local);
+	syncer_free(m->syncer);
 	if (m->store)
 		store_close(m->store);
 	listeners_done(&m->listeners);
@@ -398,7 +421,8 @@ int monitor_main(const struct options *options)
 		r = loop_run(m.loop);
 	}
 	stop(&m);
-	if (r >= 0)
+	/* The last line of the log says what it was. */
+	if (r >= 0 && m.result == EXIT_SUCCESS)
 		log_notice("stopped");
 	return r < 0 ? EXIT_FAILURE : m.result;
 }

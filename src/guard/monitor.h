@@ -19,6 +19,7 @@
 #include "sys/loop.h"
 #include "sys/role.h"
 #include "sys/sandbox.h"
+#include "sys/syncer.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -56,6 +57,7 @@ struct monitor {
 		[ROLE_KINDS]; /* the ends of the pair between engine and control: kept, so that neither loses it */
 	struct loop_signals signals;
 	struct loop_timer sync;
+	struct syncer *syncer; /* NULL: the monitor waits for the disk itself */
 	struct sandbox_report sandbox;
 	bool stopping;
 	int result;

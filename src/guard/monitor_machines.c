@@ -18,7 +18,7 @@ void machines_sync_soon(struct monitor *m)
 {
 	uint64_t at = clock_monotonic_us() + SYNC_AFTER;
 
-	if (store_dirty(m->store) && m->sync.at == NEVER)
+	if (store_dirty(m->store) && m->sync.at == NEVER && !(m->syncer && syncer_busy(m->syncer)))
 		loop_timer_set(&m->sync, at);
 }
 

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct store {
 	struct store_memory memory;
@@ -247,13 +248,12 @@ bool store_dirty(const struct store *s)
 	       journal_long(&s->journal, &s->memory);
 }
 
-void store_sync(struct store *s)
+int store_tend(struct store *s)
 {
 	struct store_journal *j = &s->journal;
-	int r;
 
 	if (j->lock < 0)
-		return;
+		return -1;
 	if (j->patience > 0)
 		j->patience--;
 	if ((j->rewrite && j->patience == 0) || journal_long(j, &s->memory)) {
@@ -262,19 +262,37 @@ void store_sync(struct store *s)
 	}
 	if (s->behind && j->file.fd >= 0 && catch_up(s) == 0)
 		s->behind = false;
-	r = file_append_sync(&j->file);
-	if (r < 0) {
+	if (!j->file.dirty)
+		return -1;
+	/* What is written from now on is for the next time. */
+	j->file.dirty = false;
+	return j->file.fd;
+}
+
+void store_tended(struct store *s, int result)
+{
+	struct store_journal *j = &s->journal;
+
+	if (result < 0) {
 		/* What the kernel could not write it may have forgotten: only a new file is certain to be whole. */
 		if (!j->failing)
-			journal_say(j, "the state journal cannot be synced (%s)", strerror(-r));
+			journal_say(j, "the state journal cannot be synced (%s)",
+				    strerror(-result));
 		j->failing = true;
 		j->rewrite = true;
-		j->file.dirty = false;
 	}
 	if (j->failing && !s->behind && !j->rewrite && j->file.fd >= 0) {
 		j->failing = false;
 		journal_say(j, "the state journal is written again");
 	}
+}
+
+void store_sync(struct store *s)
+{
+	int fd = store_tend(s);
+
+	if (s->journal.lock >= 0)
+		store_tended(s, fd >= 0 && fdatasync(fd) < 0 ? -errno : 0);
 }
 
 /* --- reading --- */

@@ -63,6 +63,13 @@ void store_put_event(struct store *s, struct event *e);
 
 /* True when store_sync() has something to do: call it within a second, and again as long as this is true. */
 bool store_dirty(const struct store *s);
+/*
+ * store_sync() in two steps, for those who cannot wait for the disk: writes what is still to be written (and compacts the
+ * journal when that is due), and returns the descriptor that is to be fdatasync'ed, or -1; then the caller says how that
+ * went (0 or a negative errno; 0 also when there was nothing to sync).
+ */
+int store_tend(struct store *s);
+void store_tended(struct store *s, int result);
 /* Makes everything survive a power cut, compacts the journal when that is due. Blocks for the disk. */
 void store_sync(struct store *s);
 

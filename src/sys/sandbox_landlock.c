@@ -166,8 +166,9 @@ int sandbox_landlock(enum sandbox_role role, const struct sandbox_path *paths, s
 	struct ruleset attributes = ruleset_of(role, abi);
 	int ruleset, r = 0;
 
+	/* A container's filter says EPERM to what it does not know. */
 	if (abi <= 0)
-		return -errno;
+		return errno == EPERM ? -ENOSYS : -errno;
 	ruleset = (int)syscall(SYS_landlock_create_ruleset, &attributes, sizeof(attributes), 0);
 	if (ruleset < 0)
 		return -errno;
