@@ -1,6 +1,5 @@
 #include "relay/guard_state.h"
 
-#include "base/text.h"
 #include "relay/live.h"
 #include "sys/clock.h"
 #include "sys/entropy.h"
@@ -190,32 +189,31 @@ void guard_removed(struct guard *g)
 
 /* --- the opening handshake --- */
 
-static void switch_protocols(struct call *c)
-{
-	char text[256];
-	char accept[WS_ACCEPT_TEXT];
-	struct text t = text_over(text, sizeof(text));
+static const char switching[] = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+				"Connection: Upgrade\r\nSec-WebSocket-Protocol: rouse.v1\r\n"
+				"Sec-WebSocket-Accept: ";
 
-	text_string(&t, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
-			"Connection: Upgrade\r\nSec-WebSocket-Protocol: rouse.v1\r\n"
-			"Sec-WebSocket-Accept: ");
-	text_string(&t, ws_accept(c->head->fields[HTTP_WEBSOCKET_KEY].at, accept));
-	text_string(&t, "\r\n\r\n");
-	stream_write(&c->visitor->stream, text, t.used);
-}
-
-static void say_hello(struct guard *g)
+/* The end of the handshake and the first message, in one piece. */
+static void say_hello(struct call *c, struct guard *g)
 {
-	struct relay *r = g->visitor->relay;
-	char challenge[B64_TEXT(RELAY_CHALLENGE_SIZE)];
-	char text[512];
+	struct relay *r = c->relay;
+	char challenge[B64_TEXT(RELAY_CHALLENGE_SIZE)], accept[WS_ACCEPT_TEXT];
+	char hello[512], text[1024];
+	uint8_t header[WS_HEADER_MAX];
+	struct writer w = writer_over(text, sizeof(text));
 	int n;
 
 	entropy_bytes(g->joining->challenge, sizeof(g->joining->challenge));
 	b64_encode(g->joining->challenge, sizeof(g->joining->challenge), challenge);
-	n = snprintf(text, sizeof(text), "{\"t\":\"hello\",\"challenge\":\"%s\",\"origin\":\"%s\"}",
+	n = snprintf(hello, sizeof(hello), "{\"t\":\"hello\",\"challenge\":\"%s\",\"origin\":\"%s\"}",
 		     challenge, r->config.public_url);
-	guard_send(g, text, (size_t)n);
+	writer_bytes(&w, switching, sizeof(switching) - 1);
+	writer_bytes(&w, ws_accept(c->head->fields[HTTP_WEBSOCKET_KEY].at, accept),
+		     WS_ACCEPT_TEXT - 1);
+	writer_bytes(&w, "\r\n\r\n", 4);
+	writer_bytes(&w, header, ws_header_write(WS_TEXT, (uint64_t)n, NULL, header));
+	writer_bytes(&w, hello, (size_t)n);
+	stream_write(&c->visitor->stream, text, w.used);
 }
 
 static struct guard *guard_new(struct call *c)
@@ -274,6 +272,5 @@ void guard_upgrade(struct call *c)
 	/* It has not shown its key yet. */
 	visitor_stranger(v);
 	wheel_set(&c->relay->wheel, &v->timer, JOIN_US);
-	switch_protocols(c);
-	say_hello(g);
+	say_hello(c, g);
 }

@@ -60,6 +60,8 @@ static int open_one(const struct config_endpoint *e, int *ret_fd)
 	if (fd < 0)
 		return -errno;
 	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	/* Connections inherit it. */
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	if (e->addr.family == 6)
 		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
 	if (bind(fd, &address.any, size) < 0 || listen(fd, BACKLOG) < 0) {
@@ -114,7 +116,6 @@ static void accept_from(struct listener *l, int listening)
 		union socket_address address = { 0 };
 		socklen_t size = sizeof(address);
 		struct addr peer;
-		int on = 1;
 		int fd = accept4(listening, &address.any, &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 		if (fd < 0) {
@@ -123,7 +124,6 @@ static void accept_from(struct listener *l, int listening)
 			/* ECONNABORTED and network errors belong to that connection. */
 			return;
 		}
-		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 		peer = from_socket_address(&address);
 		visitor_new(l->relay, fd, &peer);
 	}

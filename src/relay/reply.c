@@ -1,13 +1,12 @@
 #include "relay/reply.h"
 
-#include "base/text.h"
 #include "relay/visitor.h"
 #include "sys/clock.h"
 
 #include <stdio.h>
 #include <time.h>
 
-#define HEAD_MAX 2048
+#define TOGETHER_MAX 8192 /* bytes of a body that go out together with the head */
 
 static const struct {
 	int status;
@@ -94,54 +93,62 @@ static const char *date_now(struct relay *r)
 }
 
 /* Everything before the length. */
-static void write_head(struct visitor *v, const struct reply *reply, struct text *t)
+static void write_head(struct visitor *v, const struct reply *reply, struct buffer *to)
 {
-	text_string(t, "HTTP/1.1 ");
-	text_u64(t, (uint64_t)reply->status);
-	text_char(t, ' ');
-	text_string(t, reason(reply->status));
-	text_string(t, "\r\nDate: ");
-	text_string(t, date_now(v->relay));
-	text_string(t, "\r\n");
-	text_string(t, security);
+	static const char hsts[] = "Strict-Transport-Security: max-age=31536000\r\n";
+	static const char no_store[] = "Cache-Control: no-store\r\n";
+
+	buffer_text(to, "HTTP/1.1 ");
+	buffer_u64(to, (uint64_t)reply->status);
+	buffer_text(to, " ");
+	buffer_text(to, reason(reply->status));
+	buffer_text(to, "\r\nDate: ");
+	buffer_text(to, date_now(v->relay));
+	buffer_text(to, "\r\n");
+	buffer_bytes(to, security, sizeof(security) - 1);
 	if (v->relay->https)
-		text_string(t, "Strict-Transport-Security: max-age=31536000\r\n");
+		buffer_bytes(to, hsts, sizeof(hsts) - 1);
 	if (!reply->may_keep)
-		text_string(t, "Cache-Control: no-store\r\n");
+		buffer_bytes(to, no_store, sizeof(no_store) - 1);
 	if (reply->type) {
-		text_string(t, "Content-Type: ");
-		text_string(t, reply->type);
-		text_string(t, "\r\n");
+		buffer_text(to, "Content-Type: ");
+		buffer_text(to, reply->type);
+		buffer_text(to, "\r\n");
 	}
 	if (reply->fields)
-		text_string(t, reply->fields);
+		buffer_text(to, reply->fields);
+}
+
+static void write_length(const struct reply *reply, struct buffer *to)
+{
+	buffer_text(to, "Content-Length: ");
+	buffer_u64(to, reply->n);
+	buffer_text(to, "\r\n");
 }
 
 void reply_send(struct visitor *v, const struct reply *reply)
 {
-	char whole[HEAD_MAX + 4096];
-	struct text t = text_over(whole, HEAD_MAX);
+	struct buffer *out = &v->relay->out;
 	bool body = !v->head_only && reply->status != 304;
 
-	write_head(v, reply, &t);
+	out->used = 0;
+	write_head(v, reply, out);
 	if (!v->keep_alive || v->relay->draining)
-		text_string(&t, "Connection: close\r\n");
-	if (reply->status != 304) {
-		text_string(&t, "Content-Length: ");
-		text_u64(&t, reply->n);
-		text_string(&t, "\r\n");
+		buffer_text(out, "Connection: close\r\n");
+	if (reply->status != 304)
+		write_length(reply, out);
+	buffer_text(out, "\r\n");
+	/* Head and body in one: one system call, one TLS record, one packet. */
+	if (body && reply->n <= TOGETHER_MAX)
+		buffer_bytes(out, reply->body, reply->n);
+	if (out->failed) {
+		/* Without memory for two kilobytes there is nothing to say. */
+		out->failed = false;
+		stream_close(&v->stream);
 	}
-	text_string(&t, "\r\n");
-	if (body && reply->n <= sizeof(whole) - t.used) {
-		/* Head and body in one: one system call, one TLS record, one packet. */
-		if (reply->n)
-			memcpy(whole + t.used, reply->body, reply->n);
-		stream_write(&v->stream, whole, t.used + reply->n);
-	} else {
-		stream_write(&v->stream, whole, t.used);
-		if (body)
-			stream_write(&v->stream, reply->body, reply->n);
-	}
+	stream_write(&v->stream, out->start, out->used);
+	if (body && reply->n > TOGETHER_MAX)
+		stream_write(&v->stream, reply->body, reply->n);
 	visitor_answered(v);
 }
 
@@ -215,13 +222,13 @@ void reply_stream(struct visitor *v)
 	const struct reply reply = { .status = 200,
 				     .type = "text/event-stream",
 				     .fields = "X-Accel-Buffering: no\r\nConnection: close\r\n\r\n" };
-	char head[HEAD_MAX];
-	struct text t = text_over(head, sizeof(head));
+	struct buffer *out = &v->relay->out;
 
 	/* Its end is the end of the connection: no length, no chunks. */
 	v->keep_alive = false;
-	write_head(v, &reply, &t);
-	stream_write(&v->stream, head, t.used);
+	out->used = 0;
+	write_head(v, &reply, out);
+	stream_write(&v->stream, out->start, out->used);
 }
 
 void reply_event(struct visitor *v, const char *event, const char *json, size_t n)

@@ -276,6 +276,10 @@ int server_run(const struct config *c, const char *config_file)
 	close_visitors(r);
 	store_close(r->store);
 	tls_context_free(r->tls);
+	buffer_done(&r->out);
+	limits_done(&r->limits);
+	route_done(&r->route);
+	stream_hub_done(&r->hub);
 	log_flush();
 	return result < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

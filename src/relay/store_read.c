@@ -83,12 +83,15 @@ int store_find_token(struct store *s, const uint8_t hash[static RELAY_KEY_SIZE],
 	struct db_statement *q = s->s[READ_TOKEN];
 	int r;
 
+	if (cache_find(&s->cache, hash, ret_grant))
+		return 1;
 	db_bind_bytes(q, 1, hash, RELAY_KEY_SIZE);
 	r = step(s, q);
 	if (r != 1)
 		return r;
 	read_grant(q, ret_grant);
 	db_reset(q);
+	cache_put(&s->cache, hash, ret_grant);
 	return 1;
 }
 

@@ -7,6 +7,7 @@
 
 #include "proto/keys.h"
 #include "relay/store.h"
+#include "relay/store_cache.h"
 #include "relay/store_writer.h"
 
 #include <pthread.h>
@@ -15,6 +16,7 @@ struct store {
 	struct db *db; /* the reader's */
 	struct db_statement *s[STORE_STATEMENTS];
 	uint8_t secret[KEYS_SECRET_SIZE];
+	struct store_cache cache;
 	struct store_listener listener;
 	enum store_state state; /* as the loop knows it */
 	bool frozen; /* opened on a read-only medium: there is no writer */

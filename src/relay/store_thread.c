@@ -95,6 +95,9 @@ static void collect(void *context, unsigned int what)
 
 		list_remove(&op->node);
 		s->waiting--;
+		if (op->kind == STORE_GRANTS || op->kind == STORE_LEAVE ||
+		    op->kind == STORE_FORGET_REMOVAL)
+			cache_forget(&s->cache, op->home);
 		if (op->done)
 			op->done(op);
 		store_op_free(op);

@@ -17,7 +17,10 @@ int writer_open(struct store_writer *w, const char *path, uint32_t events_max)
 	r = schema_migrate(w->db, SCHEMA_VERSION, NULL, NULL);
 	if (r == 0)
 		r = statements_prepare(w->db, WRITE_BEGIN, WRITE_FORGET_REMOVAL, w->s);
-	return r;
+	if (r < 0)
+		return r;
+	/* A medium that cannot be written shows only when it is tried; a full one may get better. */
+	return writer_probe(w) == -EROFS ? -EROFS : 0;
 }
 
 void writer_close(struct store_writer *w)

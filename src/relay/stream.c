@@ -316,8 +316,8 @@ static void read_all(struct stream *s)
 			return;
 		if (!s->finishing)
 			offer(s, s->hub->scratch, (size_t)n);
-		/* Plain: a short read was all there is, and the loop tells of more. */
-		if (!s->tls && (size_t)n < room)
+		/* A short read was all there is, and the loop tells of more. */
+		if ((size_t)n < room && (s->dead || !s->tls || !tls_has_more(s->tls)))
 			return;
 	}
 }

@@ -33,6 +33,8 @@ enum { TLS_WANTS_READ = -1001, TLS_WANTS_WRITE = -1002 };
 int tls_handshake(struct tls_session *s);
 /* Bytes; 0: the end; TLS_WANTS_…, or a negative errno. */
 ssize_t tls_read(struct tls_session *s, void *to, size_t n);
+/* Whether something was read from the descriptor that tls_read() has not given yet. */
+bool tls_has_more(struct tls_session *s);
 ssize_t tls_write(struct tls_session *s, const void *bytes, size_t n);
 
 #endif

@@ -1,6 +1,7 @@
 """The protocol of docs/protocol.md from the guard's and the holder's side, in plain Python: the tests' own
 implementation, independent of the C code."""
 import base64
+import contextlib
 import hashlib
 import hmac
 import json
@@ -339,8 +340,10 @@ class Guard:
                      "sealed": {"v": 1, "nonce": nonce, "seq": seq, "body": text, "mac": b64(mac)}})
 
     def close(self):
-        if self.ws:
-            self.ws.sock.close() if not self.thread else self.ws.sock.shutdown(socket.SHUT_RDWR)
-        if self.thread:
+        if self.ws and self.thread:
+            with contextlib.suppress(OSError):
+                self.ws.sock.shutdown(socket.SHUT_RDWR)
             self.thread.join(5)
+        if self.ws:
+            self.ws.sock.close()
         self.thread = None

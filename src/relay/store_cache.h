@@ -1,0 +1,38 @@
+/*
+ * store_cache: which grant a token's hash belongs to, for those that are used again and again: a wake by token then needs no
+ * lookup in the database. What changes a home's grants makes what is kept of that home worthless.
+ *
+ * Owns fixed memory: one place for each value of some bits of the hash, the newest wins.
+ */
+#ifndef ROUSE_RELAY_STORE_CACHE_H
+#define ROUSE_RELAY_STORE_CACHE_H
+
+#include "relay/store.h"
+
+#define CACHE_ENTRIES 16384
+#define CACHE_HOMES 4096
+
+struct store_cache_entry {
+	uint8_t hash[RELAY_KEY_SIZE];
+	uint8_t home[RELAY_HOME_SIZE];
+	char id[RELAY_GRANT_TEXT];
+	uint8_t can;
+	bool get, used;
+	uint32_t generation;
+	int64_t row;
+	uint64_t expires_ms;
+};
+
+struct store_cache {
+	uint32_t generations[CACHE_HOMES]; /* of homes, those with the same bits together */
+	struct store_cache_entry entries[CACHE_ENTRIES];
+};
+
+/* Fills what store_find_token() does. */
+bool cache_find(const struct store_cache *c, const uint8_t hash[static RELAY_KEY_SIZE],
+		struct store_grant *ret_grant);
+void cache_put(struct store_cache *c, const uint8_t hash[static RELAY_KEY_SIZE],
+	       const struct store_grant *g);
+void cache_forget(struct store_cache *c, const uint8_t home[static RELAY_HOME_SIZE]);
+
+#endif
