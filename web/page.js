@@ -127,9 +127,9 @@ class MachineCard {
 		setText(this.last, machine.lastWake ? words.lastWakeText(machine.lastWake, now) : 'Not woken yet');
 		this.button.hidden = !home.mayWake();
 		this.button.classList.toggle('quiet', quiet && !this.busy);
-		this.button.setAttribute('aria-label', `Wake ${machine.name}`);
 		this.button.setAttribute('aria-disabled', String(this.busy || !this.section.canAsk()));
 		setText(this.button, this.busy ? 'Waking…' : 'Wake');
+		this.button.setAttribute('aria-label', `${this.button.textContent} ${machine.name}`);
 	}
 
 	async wake() {

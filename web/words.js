@@ -6,9 +6,11 @@
 
 /* --- time --- */
 
-const hour12 = new Intl.DateTimeFormat(undefined, { hour: 'numeric' }).resolvedOptions().hour12;
+/* English, but the clock as the reader is used to it. */
+const { hour12 } = new Intl.DateTimeFormat(undefined, { hour: 'numeric' }).resolvedOptions();
 const format = (options) => new Intl.DateTimeFormat('en-GB', options);
-const clock = format({ hour: '2-digit', minute: '2-digit', hour12 });
+const clock = format(hour12 ? { hour: 'numeric', minute: '2-digit', hourCycle: 'h12' }
+	: { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
 const weekday = format({ weekday: 'short' });
 const date = format({ day: 'numeric', month: 'short' });
 const dateYear = format({ day: 'numeric', month: 'short', year: 'numeric' });

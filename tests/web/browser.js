@@ -5,11 +5,12 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 import axe from 'axe-core';
 import { chromium } from 'playwright-core';
 
-export const OUTPUT = process.env.WEB_TEST_OUTPUT ?? path.resolve(import.meta.dirname, '../../build/web-tests');
+export const OUTPUT = process.env.WEB_TEST_OUTPUT ?? fileURLToPath(new URL('../../build/web-tests', import.meta.url));
 
 fs.mkdirSync(OUTPUT, { recursive: true });
 
