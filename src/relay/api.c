@@ -64,8 +64,9 @@ static bool matches(const char *form, struct slice path, struct slice *ret_arg)
 
 static void serve_route(struct call *c)
 {
-	unsigned int method = c->head->method == HTTP_POST ? POST :
-			      c->head->method == HTTP_OTHER ? 0 : GET;
+	unsigned int method = c->head->method == HTTP_POST    ? POST
+			      : c->head->method == HTTP_OTHER ? 0
+							      : GET;
 
 	for (size_t i = 0; i < ROUTES_N; i++) {
 		if (!matches(routes[i].path, c->head->path, &c->arg))
@@ -173,7 +174,9 @@ static void serve_health(struct call *c)
 	int n = snprintf(json, sizeof(json),
 			 "{\"status\":\"%s\",\"version\":\"" ROUSE_VERSION
 			 "\",\"guards\":%u,\"storage\":\"%s\"}",
-			 r->draining ? "draining" : state == STORE_OK ? "ok" : "degraded",
+			 r->draining	     ? "draining"
+			 : state == STORE_OK ? "ok"
+					     : "degraded",
 			 r->route.guards, store_state_name(state));
 
 	reply_json(c->visitor, r->draining ? 503 : 200, json, (size_t)n);

@@ -29,8 +29,9 @@ static void serve(struct call *c, const struct file_entry *f)
 	char tag[64], fields[256];
 
 	(void)snprintf(tag, sizeof(tag), "\"%s%s\"", f->etag, packed ? "-gz" : "");
-	(void)snprintf(fields, sizeof(fields), "ETag: %s\r\nVary: Accept-Encoding\r\nCache-Control: no-cache\r\n%s",
-		       tag, packed ? "Content-Encoding: gzip\r\n" : "");
+	(void)snprintf(fields, sizeof(fields),
+		       "ETag: %s\r\nVary: Accept-Encoding\r\nCache-Control: no-cache\r\n%s", tag,
+		       packed ? "Content-Encoding: gzip\r\n" : "");
 	reply.fields = fields;
 	reply.body = (const char *)(packed ? f->packed : f->raw);
 	reply.n = packed ? f->packed_n : f->raw_n;

@@ -71,7 +71,8 @@ void api_challenge(struct call *c)
 		call_offline(c);
 		return;
 	}
-	n = snprintf(json, sizeof(json), "{\"challenge\":\"%s\",\"expires_in\":%u}", challenge, seconds);
+	n = snprintf(json, sizeof(json), "{\"challenge\":\"%s\",\"expires_in\":%u}", challenge,
+		     seconds);
 	reply_json(c->visitor, 200, json, (size_t)n);
 }
 
@@ -102,8 +103,8 @@ void api_phrase(struct call *c)
 	char text[RELAY_NONCE_TEXT], json[128];
 	int found, n;
 
-	if (!call_allowed(c, LIMIT_PHRASE, c->client_key, c->client_key_n, &c->relay->config.phrases,
-			  NULL))
+	if (!call_allowed(c, LIMIT_PHRASE, c->client_key, c->client_key_n,
+			  &c->relay->config.phrases, NULL))
 		return;
 	if (http_query(c->head->query, "label", label, sizeof(label)) != 1 ||
 	    !relay_name_valid(label)) {

@@ -18,7 +18,7 @@
 #define COMMENT_US 15000000
 
 /* The members of a RESULT that is the relay's own. */
-#define NO_RESULT(result, why) \
+#define NO_RESULT(result, why)                    \
 	",\"result\":\"" result "\",\"why\":" why \
 	",\"machine\":null,\"attempts\":0,\"awake_seconds\":null,\"ready\":[]"
 #define OFFLINE NO_RESULT("guard-offline", "null")
@@ -174,7 +174,8 @@ static void on_answer(struct asking *a, const struct route_answer *answer)
 		finish_json(a, answer->final ? status_of(answer->outcome) : 202);
 }
 
-static void on_news(struct route_request *q, enum route_news news, const struct route_answer *answer)
+static void on_news(struct route_request *q, enum route_news news,
+		    const struct route_answer *answer)
 {
 	struct asking *a = container_of(q, struct asking, q);
 	struct metrics *m = &a->visitor->relay->metrics;

@@ -98,8 +98,8 @@ static void print_home(void *context, const struct store_summary *s)
 	b64_encode(s->home.home, sizeof(s->home.home), id);
 	time_text(s->home.seen_ms, 0, seen);
 	if (!o->json) {
-		printf("%s  %-24s %4u machines %4u grants  seen %s  %s\n", id, s->home.name, s->machines,
-		       s->grants, seen, s->home.guard);
+		printf("%s  %-24s %4u machines %4u grants  seen %s  %s\n", id, s->home.name,
+		       s->machines, s->grants, seen, s->home.guard);
 		return;
 	}
 	json_write_open(&w, '{');
@@ -139,7 +139,8 @@ int command_remove(const struct config *c, const struct options *o)
 	int r;
 
 	if (b64_decode(o->home, strlen(o->home), home, sizeof(home)) < 0) {
-		fprintf(stderr, "rouse-relay: '%s' is no home's id; `rouse-relay homes` lists them\n",
+		fprintf(stderr,
+			"rouse-relay: '%s' is no home's id; `rouse-relay homes` lists them\n",
 			o->home);
 		return EXIT_USAGE;
 	}

@@ -110,7 +110,8 @@ bool config_origin(const char *text, char to[static RELAY_ORIGIN_MAX + 1])
 
 	if (n && text[n - 1] == '/')
 		n--;
-	if ((scheme == 7 && strncmp(text, "http://", 7) != 0) || n <= scheme || n > RELAY_ORIGIN_MAX)
+	if ((scheme == 7 && strncmp(text, "http://", 7) != 0) || n <= scheme ||
+	    n > RELAY_ORIGIN_MAX)
 		return false;
 	for (size_t i = scheme; i < n; i++)
 		if (!strchr("abcdefghijklmnopqrstuvwxyz0123456789.-:[]", text[i]))
@@ -129,8 +130,8 @@ static const char *parse_origin(const struct key *k, const char *word, struct co
 {
 	if (word[0] == 0)
 		return NULL;
-	return config_origin(word, field(k, c)) ? NULL :
-						  "expected an address like https://relay.example";
+	return config_origin(word, field(k, c)) ? NULL
+						: "expected an address like https://relay.example";
 }
 
 static const char *parse_rate(const struct key *k, const char *word, struct config *c)
@@ -147,7 +148,8 @@ static const char *parse_rate(const struct key *k, const char *word, struct conf
 		return "expected a rate like 30/1min, or off";
 	memcpy(count, word, (size_t)(slash - word));
 	if (text_parse_u64(count, 1000000, &limit) < 0 || limit == 0 ||
-	    text_parse_duration(slash + 1, &window) < 0 || window < 1000000 || window > 86400000000U)
+	    text_parse_duration(slash + 1, &window) < 0 || window < 1000000 ||
+	    window > 86400000000U)
 		return "expected a rate like 30/1min, or off";
 	*rate = (struct rate){ .limit = (uint32_t)limit, .window_us = window };
 	return NULL;
@@ -364,10 +366,12 @@ static void check_whole(struct reading *r)
 	if (c->public_url[0] || c->listen_n == 0)
 		return;
 	if (wildcard(c)) {
-		complain(r, 0, "public-url", "it is needed: the address people reach this relay at");
+		complain(r, 0, "public-url",
+			 "it is needed: the address people reach this relay at");
 		return;
 	}
-	(void)snprintf(url, sizeof(url), c->listen[0].addr.family == 6 ? "%s://[%s]:%u" : "%s://%s:%u",
+	(void)snprintf(url, sizeof(url),
+		       c->listen[0].addr.family == 6 ? "%s://[%s]:%u" : "%s://%s:%u",
 		       c->tls_cert[0] ? "https" : "http", addr_format(&c->listen[0].addr, text),
 		       c->listen[0].port);
 	(void)config_origin(url, c->public_url);
@@ -396,7 +400,8 @@ int config_load(struct config *c, const char *file, FILE *to)
 	int r = file_read(AT_FDCWD, file, FILE_MAX, &bytes, &n);
 
 	if (r < 0) {
-		fprintf(to, "rouse-relay: cannot read the configuration %s: %s\n", file, strerror(-r));
+		fprintf(to, "rouse-relay: cannot read the configuration %s: %s\n", file,
+			strerror(-r));
 		return r;
 	}
 	r = config_parse(c, bytes, n, file, to);

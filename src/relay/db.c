@@ -3,10 +3,13 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <sqlite3.h>
 
 #define BUSY_MS 5000
+#define BUSY_TRIES 100
+#define BUSY_US 20000
 
 static sqlite3 *db_of(struct db *d)
 {
@@ -66,14 +69,19 @@ int db_open(const char *path, enum db_mode mode, struct db **ret_db)
 	char uri[4096];
 	int r;
 
-	flags |= mode == DB_CREATE ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE :
-				     SQLITE_OPEN_READONLY;
-	if (snprintf(uri, sizeof(uri), "file:%s%s", path, mode == DB_FROZEN ? "?immutable=1" : "") >=
-	    (int)sizeof(uri))
+	flags |= mode == DB_CREATE ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
+				   : SQLITE_OPEN_READONLY;
+	if (snprintf(uri, sizeof(uri), "file:%s%s", path,
+		     mode == DB_FROZEN ? "?immutable=1" : "") >= (int)sizeof(uri))
 		return -ENAMETOOLONG;
 	r = errno_of(sqlite3_open_v2(strpbrk(path, "?#%") ? path : uri, &db, flags, NULL));
-	if (r == 0)
+	/* Two programs that make the same database at the same time: SQLite does not wait for that by itself. */
+	for (int tries = 0; r == 0 || (r == -EBUSY && tries < BUSY_TRIES); tries++) {
 		r = set_up((struct db *)(void *)db, mode);
+		if (r != -EBUSY)
+			break;
+		(void)usleep(BUSY_US);
+	}
 	if (r < 0) {
 		(void)sqlite3_close(db);
 		return r;
@@ -115,7 +123,8 @@ bool db_idle(struct db *d)
 int db_prepare(struct db *d, const char *sql, struct db_statement **ret_statement)
 {
 	sqlite3_stmt *s = NULL;
-	int r = errno_of(sqlite3_prepare_v3(db_of(d), sql, -1, SQLITE_PREPARE_PERSISTENT, &s, NULL));
+	int r = errno_of(
+		sqlite3_prepare_v3(db_of(d), sql, -1, SQLITE_PREPARE_PERSISTENT, &s, NULL));
 
 	*ret_statement = (struct db_statement *)(void *)s;
 	return r;

@@ -38,7 +38,8 @@ void db_finish(struct db_statement *s);
 void db_bind_i64(struct db_statement *s, int i, int64_t v);
 void db_bind_text(struct db_statement *s, int i, const char *text);
 void db_bind_bytes(struct db_statement *s, int i, const void *bytes, size_t n); /* a blob */
-void db_bind_chars(struct db_statement *s, int i, const char *text, size_t n); /* text of that length */
+void db_bind_chars(struct db_statement *s, int i, const char *text,
+		   size_t n); /* text of that length */
 void db_bind_null(struct db_statement *s, int i);
 /* 1: a row; 0: no more (then it is reset); or an error (then too). */
 int db_step(struct db_statement *s);

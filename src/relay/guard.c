@@ -1,5 +1,6 @@
-#include "relay/guard_state.h"
+#include "relay/guard.h"
 
+#include "relay/guard_state.h"
 #include "relay/live.h"
 #include "sys/clock.h"
 #include "sys/entropy.h"
@@ -205,8 +206,9 @@ static void say_hello(struct call *c, struct guard *g)
 
 	entropy_bytes(g->joining->challenge, sizeof(g->joining->challenge));
 	b64_encode(g->joining->challenge, sizeof(g->joining->challenge), challenge);
-	n = snprintf(hello, sizeof(hello), "{\"t\":\"hello\",\"challenge\":\"%s\",\"origin\":\"%s\"}",
-		     challenge, r->config.public_url);
+	n = snprintf(hello, sizeof(hello),
+		     "{\"t\":\"hello\",\"challenge\":\"%s\",\"origin\":\"%s\"}", challenge,
+		     r->config.public_url);
 	writer_bytes(&w, switching, sizeof(switching) - 1);
 	writer_bytes(&w, ws_accept(c->head->fields[HTTP_WEBSOCKET_KEY].at, accept),
 		     WS_ACCEPT_TEXT - 1);

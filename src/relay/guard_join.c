@@ -64,7 +64,8 @@ static bool read_join(struct slice text, struct join *j)
 	if (json_read(text.at, text.n, &root, problem) < 0)
 		return false;
 	type = json_word(json_member(root, "t"));
-	good = type && strcmp(type, "join") == 0 && read_b64(root, "key", j->key, sizeof(j->key)) == 0 &&
+	good = type && strcmp(type, "join") == 0 &&
+	       read_b64(root, "key", j->key, sizeof(j->key)) == 0 &&
 	       read_b64(root, "signature", j->signature, sizeof(j->signature)) == 0 &&
 	       read_name(root, "name", j->name) && read_name(root, "guard", j->guard);
 	j->invited = json_word(json_member(root, "invitation")) != NULL;
@@ -78,7 +79,8 @@ static bool read_join(struct slice text, struct join *j)
 static bool proved(const struct guard *g, const struct join *j)
 {
 	uint8_t bytes[RELAY_JOIN_SIGNED_MAX];
-	size_t n = relay_join_signed(g->visitor->relay->config.public_url, g->joining->challenge, bytes);
+	size_t n = relay_join_signed(g->visitor->relay->config.public_url, g->joining->challenge,
+				     bytes);
 
 	return keys_verify(j->key, j->signature, bytes, n);
 }

@@ -38,7 +38,8 @@ static void on_answer(struct guard *g, const struct json_pick *p, size_t n)
 		a.body.at = NULL;
 	if (n > ANSWER_MAX || json_pick_u64(p[ID].value, RELAY_WHOLE_MAX, &id) < 0 ||
 	    json_pick_bool(p[FINAL].value, &a.final) < 0 || (a.body.at && a.body.at[0] != '{') ||
-	    (!json_pick_is_null(p[OUTCOME].value) && json_pick_word(p[OUTCOME].value, &a.outcome) < 0) ||
+	    (!json_pick_is_null(p[OUTCOME].value) &&
+	     json_pick_word(p[OUTCOME].value, &a.outcome) < 0) ||
 	    a.outcome.n > RELAY_WORD_MAX) {
 		nonsense(g, "answer");
 		return;
@@ -130,7 +131,8 @@ static void on_stored(struct store_op *op)
 	}
 	if (op->ack == 0)
 		return;
-	n = snprintf(text, sizeof(text), "{\"t\":\"stored\",\"ack\":%llu}", (unsigned long long)op->ack);
+	n = snprintf(text, sizeof(text), "{\"t\":\"stored\",\"ack\":%llu}",
+		     (unsigned long long)op->ack);
 	guard_send(g, text, (size_t)n);
 }
 
@@ -213,7 +215,8 @@ static int on_machines(struct guard *g, const struct json *root)
 
 static int on_grants(struct guard *g, const struct json *root)
 {
-	return on_list(g, root, &g->grants, &g->grants_n, RELAY_GRANTS_MAX, STORE_GRANTS, add_grant);
+	return on_list(g, root, &g->grants, &g->grants_n, RELAY_GRANTS_MAX, STORE_GRANTS,
+		       add_grant);
 }
 
 static int on_machine(struct guard *g, const struct json *root)
@@ -274,8 +277,8 @@ static const struct {
 	const char *type;
 	int (*take)(struct guard *g, const struct json *root);
 } types[] = {
-	{ "machines", on_machines },	       { "machine", on_machine }, { "grants", on_grants },
-	{ "machine-gone", on_machine_gone }, { "event", on_event },	  { "leave", on_leave },
+	{ "machines", on_machines },	     { "machine", on_machine }, { "grants", on_grants },
+	{ "machine-gone", on_machine_gone }, { "event", on_event },	{ "leave", on_leave },
 };
 
 static void on_state(struct guard *g, struct slice type, struct slice text)
@@ -302,10 +305,14 @@ void guard_message(struct guard *g, struct slice text)
 {
 	static const struct rate rate = { 2400, 60000000 };
 	struct json_pick p[PICKS] = {
-		[T] = { .key = "t" },		  [ID] = { .key = "id" },
-		[FINAL] = { .key = "final" },	  [OUTCOME] = { .key = "outcome" },
-		[SEALED] = { .key = "sealed" },	  [RESULT] = { .key = "result" },
-		[WHY] = { .key = "why" },	  [CURRENT] = { .key = "current" },
+		[T] = { .key = "t" },
+		[ID] = { .key = "id" },
+		[FINAL] = { .key = "final" },
+		[OUTCOME] = { .key = "outcome" },
+		[SEALED] = { .key = "sealed" },
+		[RESULT] = { .key = "result" },
+		[WHY] = { .key = "why" },
+		[CURRENT] = { .key = "current" },
 		[SECONDS] = { .key = "seconds" },
 	};
 	struct relay *r = g->visitor->relay;

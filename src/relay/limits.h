@@ -20,7 +20,16 @@ struct rate {
 };
 
 /* What is limited; keys of different kinds never meet. */
-enum limit_kind { LIMIT_CONNECT, LIMIT_REQUEST, LIMIT_FAILURE, LIMIT_PHRASE, LIMIT_GRANT, LIMIT_HOME, LIMIT_STATE, LIMIT_KINDS };
+enum limit_kind {
+	LIMIT_CONNECT,
+	LIMIT_REQUEST,
+	LIMIT_FAILURE,
+	LIMIT_PHRASE,
+	LIMIT_GRANT,
+	LIMIT_HOME,
+	LIMIT_STATE,
+	LIMIT_KINDS
+};
 
 struct limit_bucket;
 

@@ -84,8 +84,8 @@ int listener_open(struct listener *l, struct relay *r)
 		int result = open_one(e, &fd);
 
 		if (result < 0) {
-			log_error("cannot listen on %s port %u: %s", addr_format(&e->addr, text), e->port,
-				  strerror(-result));
+			log_error("cannot listen on %s port %u: %s", addr_format(&e->addr, text),
+				  e->port, strerror(-result));
 			return result;
 		}
 		l->watches[l->n].fd = fd;
@@ -119,7 +119,8 @@ static void accept_from(struct listener *l, int listening)
 		int fd = accept4(listening, &address.any, &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 		if (fd < 0) {
-			if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
+			if (errno == EMFILE || errno == ENFILE || errno == ENOMEM ||
+			    errno == ENOBUFS)
 				pause_accepting(l);
 			/* ECONNABORTED and network errors belong to that connection. */
 			return;
@@ -143,8 +144,8 @@ int listener_start(struct listener *l)
 	int r = loop_timer_init(&l->pause, l->relay->loop, resume, l);
 
 	for (size_t i = 0; i < l->n && r == 0; i++)
-		r = loop_watch_init(&l->watches[i], l->relay->loop, l->watches[i].fd, LOOP_READ, ready,
-				    l);
+		r = loop_watch_init(&l->watches[i], l->relay->loop, l->watches[i].fd, LOOP_READ,
+				    ready, l);
 	return r;
 }
 

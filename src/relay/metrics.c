@@ -26,8 +26,9 @@ static const struct metric_text texts[METRICS] = {
 static void put(struct buffer *to, const char *name, const char *suffix, const char *type,
 		const char *help, uint64_t value)
 {
-	const char *const parts[] = { "# HELP rouse_relay_", name, suffix, " ", help, ".\n# TYPE rouse_relay_",
-				      name, suffix, " ", type, "\nrouse_relay_", name, suffix, " " };
+	const char *const parts[] = { "# HELP rouse_relay_",	name, suffix, " ", help,
+				      ".\n# TYPE rouse_relay_", name, suffix, " ", type,
+				      "\nrouse_relay_",		name, suffix, " " };
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
 		buffer_text(to, parts[i]);

@@ -17,11 +17,13 @@ static const struct {
 void options_help(FILE *to)
 {
 	fputs("rouse-relay [-c FILE]                          serves guards and people\n"
-	      "rouse-relay [-c FILE] --check                  says how the configuration is understood\n"
+	      "rouse-relay [-c FILE] --check                  says how the configuration is "
+	      "understood\n"
 	      "rouse-relay [-c FILE] invite [--name NAME] [--expires 1d] [--json]\n"
 	      "                                               lets one more guard join\n"
 	      "rouse-relay [-c FILE] homes [--json]           lists the homes\n"
-	      "rouse-relay [-c FILE] remove HOME              forgets a home, with all that belongs to it\n"
+	      "rouse-relay [-c FILE] remove HOME              forgets a home, with all that "
+	      "belongs to it\n"
 	      "rouse-relay --help | --version\n"
 	      "\n"
 	      "FILE is " CONFIG_DEFAULT_FILE " unless -c names another.\n",
@@ -49,8 +51,10 @@ static int take_flag(struct options *o, const char *word, char *wrong)
 	static const struct {
 		const char *word;
 		enum options_action action;
-	} actions[] = { { "--check", OPTIONS_CHECK },	  { "--help", OPTIONS_HELP },
-			{ "-h", OPTIONS_HELP },		  { "--version", OPTIONS_VERSION },
+	} actions[] = { { "--check", OPTIONS_CHECK },
+			{ "--help", OPTIONS_HELP },
+			{ "-h", OPTIONS_HELP },
+			{ "--version", OPTIONS_VERSION },
 			{ "--routes", OPTIONS_ROUTES } };
 
 	if (strcmp(word, "--json") == 0) {
@@ -72,7 +76,8 @@ static int take_word(struct options *o, const char *word, char *wrong)
 		o->home = word;
 		return 0;
 	}
-	for (size_t i = 0; o->action == OPTIONS_RUN && i < sizeof(commands) / sizeof(commands[0]); i++) {
+	for (size_t i = 0; o->action == OPTIONS_RUN && i < sizeof(commands) / sizeof(commands[0]);
+	     i++) {
 		if (strcmp(word, commands[i].word) == 0) {
 			o->action = commands[i].action;
 			return 0;

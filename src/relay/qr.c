@@ -5,7 +5,8 @@
 
 #include <qrencode.h>
 
-#define QUIET 2 /* modules around it; the standard's four are more than scanners need, and a terminal is small */
+#define QUIET \
+	2 /* modules around it; the standard's four are more than scanners need, and a terminal is small */
 
 static bool dark(const QRcode *code, int x, int y)
 {

@@ -22,7 +22,8 @@ struct relay {
 	struct store *store;
 	struct route route;
 	struct metrics metrics;
-	struct buffer out; /* an answer while it is being written; kept, so that none is allocated each time */
+	struct buffer
+		out; /* an answer while it is being written; kept, so that none is allocated each time */
 	struct tls_context *tls; /* NULL: plain */
 	struct list visitors; /* every connection */
 	uint32_t visitors_n;

@@ -22,9 +22,11 @@ static const struct {
 	[PROBLEM_LENGTH_REQUIRED] = { 411, "length-required", "The body needs a Content-Length" },
 	[PROBLEM_TOO_LARGE] = { 413, "too-large", "The body is too large" },
 	[PROBLEM_TARGET_TOO_LONG] = { 414, "target-too-long", "The address is too long" },
-	[PROBLEM_MEDIA_TYPE] = { 415, "unsupported-media-type", "The body must be application/json" },
+	[PROBLEM_MEDIA_TYPE] = { 415, "unsupported-media-type",
+				 "The body must be application/json" },
 	[PROBLEM_EXPECTATION] = { 417, "expectation", "Expect is not supported" },
-	[PROBLEM_UPGRADE_REQUIRED] = { 426, "upgrade-required", "Guards connect here by WebSocket" },
+	[PROBLEM_UPGRADE_REQUIRED] = { 426, "upgrade-required",
+				       "Guards connect here by WebSocket" },
 	[PROBLEM_LIMITED] = { 429, "limited", "Too many requests" },
 	[PROBLEM_HEADERS_TOO_LARGE] = { 431, "headers-too-large", "The header is too large" },
 	[PROBLEM_INTERNAL] = { 500, "internal", "The relay failed" },
@@ -219,9 +221,11 @@ void reply_limited(struct visitor *v, uint64_t wait_us, const char *members)
 
 void reply_stream(struct visitor *v)
 {
-	const struct reply reply = { .status = 200,
-				     .type = "text/event-stream",
-				     .fields = "X-Accel-Buffering: no\r\nConnection: close\r\n\r\n" };
+	const struct reply reply = {
+		.status = 200,
+		.type = "text/event-stream",
+		.fields = "X-Accel-Buffering: no\r\nConnection: close\r\n\r\n"
+	};
 	struct buffer *out = &v->relay->out;
 
 	/* Its end is the end of the connection: no length, no chunks. */

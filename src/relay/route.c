@@ -191,7 +191,8 @@ static struct route_request *find_request(struct route *r, uint64_t id)
 	return NULL;
 }
 
-bool route_answered(struct route *r, struct route_home *h, uint64_t id, const struct route_answer *a)
+bool route_answered(struct route *r, struct route_home *h, uint64_t id,
+		    const struct route_answer *a)
 {
 	struct route_request *q = find_request(r, id);
 	uint64_t now;

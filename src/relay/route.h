@@ -21,7 +21,8 @@ struct route_home {
 	struct guard *guard; /* NULL: offline */
 	struct list requests, streams;
 	uint32_t requests_n, streams_n;
-	uint64_t since_ms; /* online since; of an offline home 0 (the store knows when it was seen) */
+	uint64_t
+		since_ms; /* online since; of an offline home 0 (the store knows when it was seen) */
 	bool stale; /* what its guard said could not be stored */
 };
 
@@ -48,7 +49,8 @@ enum route_news {
 struct route_answer {
 	bool final;
 	struct slice outcome; /* of a final one */
-	struct slice body; /* JSON: sealed answer or result; .at is NULL: refused because of `why` */
+	struct slice
+		body; /* JSON: sealed answer or result; .at is NULL: refused because of `why` */
 	struct slice why;
 };
 
@@ -92,6 +94,7 @@ bool route_send(struct route *r, struct route_home *h, struct route_request *q, 
 /* Nobody waits any more; further answers are ignored. */
 void route_end(struct route_request *q);
 /* From the guard of a home: an answer for a request of that home; false: there is none of that id. */
-bool route_answered(struct route *r, struct route_home *h, uint64_t id, const struct route_answer *a);
+bool route_answered(struct route *r, struct route_home *h, uint64_t id,
+		    const struct route_answer *a);
 
 #endif

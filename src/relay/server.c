@@ -9,11 +9,13 @@
 #include "sys/entropy.h"
 #include "sys/log.h"
 #include "sys/notify.h"
+#include "sys/sandbox.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #define LOOK_US 1000000 /* how often the database is asked for homes that an operator removed */
 #define DRAIN_LOOK_US 100000
@@ -73,8 +75,9 @@ static void on_store_changed(void *context, enum store_state now)
 	struct server *s = context;
 
 	if (now != STORE_OK) {
-		log_error("the database cannot be written (%s): wakes go on, but nothing new is kept",
-			  store_state_name(now));
+		log_error(
+			"the database cannot be written (%s): wakes go on, but nothing new is kept",
+			store_state_name(now));
 		return;
 	}
 	log_notice("the database can be written again");
@@ -214,6 +217,52 @@ static int open_loop(struct server *s)
 	return result;
 }
 
+/* The directory of a file; `to` is "" for none. */
+static void directory_of(const char *file, char to[static CONFIG_PATH_MAX + 1])
+{
+	const char *slash = strrchr(file, '/');
+	size_t n = slash ? (size_t)(slash - file) : 0;
+
+	memcpy(to, file, n);
+	to[n] = 0;
+	if (slash == file)
+		(void)strcpy(to, "/");
+}
+
+/*
+ * Everything that needs more than this is open by now. Should keep: the database's directory, and where certificate and key
+ * are, to read them again. Must not keep: capabilities, other files, new connections. As root: becomes the owner of the
+ * database's directory. Before the store's thread starts, because Landlock and seccomp are inherited by it.
+ */
+static int close_doors(const struct relay *r)
+{
+	char database[CONFIG_PATH_MAX + 1], cert[CONFIG_PATH_MAX + 1], key[CONFIG_PATH_MAX + 1];
+	const struct sandbox_path paths[] = { { .path = database, .write = true },
+					      { .path = cert },
+					      { .path = key } };
+	size_t n = r->config.tls_cert[0] ? 3 : 1;
+	struct sandbox_report report;
+	char text[SANDBOX_TEXT];
+	struct stat owner;
+	int result;
+
+	directory_of(r->config.database, database);
+	directory_of(r->config.tls_cert, cert);
+	directory_of(r->config.tls_key, key);
+	if (stat(database, &owner) < 0) {
+		log_error("the database's directory %s: %s", database, strerror(errno));
+		return -errno;
+	}
+	result = sandbox_identity(owner.st_uid, owner.st_gid, 0, &report);
+	if (result == 0)
+		result = sandbox_close(SANDBOX_MONITOR, paths, n, &report);
+	if (result < 0)
+		log_error("giving up privileges fails: %s", strerror(-result));
+	else
+		log_info("runs with %s", sandbox_report_format(&report, text));
+	return result;
+}
+
 static int open_all(struct server *s)
 {
 	struct relay *r = &s->relay;
@@ -232,14 +281,10 @@ static int open_all(struct server *s)
 	if (result == 0)
 		result = listener_open(&s->listener, r);
 	if (result == 0)
+		result = close_doors(r);
+	if (result == 0)
 		result = open_store(s);
 	return result < 0 ? result : listener_start(&s->listener);
-}
-
-/* Gives up what was needed only to open things. */
-static void close_doors(struct relay *r)
-{
-	(void)r;
 }
 
 static void close_visitors(struct relay *r)
@@ -267,7 +312,6 @@ int server_run(const struct config *c, const char *config_file)
 	(void)notify_open();
 	if (open_all(&s) < 0)
 		return EXIT_FAILURE;
-	close_doors(r);
 	on_look(&s);
 	log_notice("rouse-relay " ROUSE_VERSION " serves %s", r->config.public_url);
 	(void)notify_ready(NULL);

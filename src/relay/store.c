@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static const char *const state_names[STORE_STATES] = {
 	[STORE_OK] = "ok",
@@ -55,7 +56,8 @@ const uint8_t *store_secret(const struct store *s)
 void store_count_failure(struct store *s, int error)
 {
 	if (s->failures++ == 0)
-		log_error("the database cannot be read: %s (%s)", db_problem(s->db), strerrorname_np(-error));
+		log_error("the database cannot be read: %s (%s)", db_problem(s->db),
+			  strerrorname_np(-error));
 }
 
 static int say_problem(struct db *d, int r, char problem[static STORE_PROBLEM])
@@ -63,7 +65,8 @@ static int say_problem(struct db *d, int r, char problem[static STORE_PROBLEM])
 	if (r == -EPROTO)
 		(void)snprintf(problem, STORE_PROBLEM, "it is from a newer rouse-relay");
 	else
-		(void)snprintf(problem, STORE_PROBLEM, "%s (%s)", db_problem(d), strerrorname_np(-r));
+		(void)snprintf(problem, STORE_PROBLEM, "%s (%s)", db_problem(d),
+			       strerrorname_np(-r));
 	return r;
 }
 
@@ -94,6 +97,15 @@ static int load_secret(struct store *s)
 	return r < 0 ? r : 0;
 }
 
+static int open_reader(struct store *s, const char *path, enum db_mode mode)
+{
+	int r = db_open(path, mode, &s->db);
+
+	if (r == 0)
+		r = statements_prepare(s->db, READ_HOME, READ_REMOVAL, s->s);
+	return r;
+}
+
 static int open_all(struct store *s, const char *path, uint32_t events_max,
 		    char problem[static STORE_PROBLEM])
 {
@@ -102,7 +114,8 @@ static int open_all(struct store *s, const char *path, uint32_t events_max,
 	int r = writer_open(&s->writer, path, events_max);
 
 	umask(mask);
-	if (r == -EROFS) {
+	/* Without a log beside it, SQLite says of a database that it cannot write that it cannot open it. */
+	if (r == -EROFS || (r == -ENOENT && access(path, R_OK) == 0)) {
 		say_problem(s->writer.db, r, problem);
 		writer_close(&s->writer);
 		s->frozen = true;
@@ -111,9 +124,14 @@ static int open_all(struct store *s, const char *path, uint32_t events_max,
 	}
 	if (r < 0)
 		return say_problem(s->writer.db, r, problem);
-	r = db_open(path, s->frozen ? DB_FROZEN : DB_READ, &s->db);
-	if (r == 0)
-		r = statements_prepare(s->db, READ_HOME, READ_REMOVAL, s->s);
+	r = open_reader(s, path, DB_READ);
+	/* Without the log beside it (nobody crashed) a read-only medium must be said to be one. */
+	if (r < 0 && s->frozen) {
+		statements_finish(s->s);
+		db_close(s->db);
+		s->db = NULL;
+		r = open_reader(s, path, DB_FROZEN);
+	}
 	if (r == 0)
 		r = load_secret(s);
 	return r < 0 ? say_problem(s->db, r, problem) : 0;
@@ -150,9 +168,10 @@ void store_close(struct store *s)
 	if (!s)
 		return;
 	store_thread_stop(s);
-	writer_close(&s->writer);
+	/* The writer last: whoever closes last puts the log into the database. */
 	statements_finish(s->s);
 	db_close(s->db);
+	writer_close(&s->writer);
 	free(s);
 }
 

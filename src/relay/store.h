@@ -70,7 +70,8 @@ int store_find_view(struct store *s, const uint8_t home[static RELAY_HOME_SIZE],
 int store_find_token(struct store *s, const uint8_t hash[static RELAY_KEY_SIZE],
 		     struct store_grant *ret_grant);
 int store_find_label(struct store *s, const uint8_t home[static RELAY_HOME_SIZE], const char *label,
-		     char ret_grant[static RELAY_GRANT_TEXT], uint8_t ret_salt[static RELAY_NONCE_SIZE]);
+		     char ret_grant[static RELAY_GRANT_TEXT],
+		     uint8_t ret_salt[static RELAY_NONCE_SIZE]);
 bool store_grant_covers(const struct store_grant *g, uint32_t machine);
 /* Appends the bodies of the machines that the grant covers, with commas; 0 or an error. */
 int store_list_machines(struct store *s, const struct store_grant *g, struct buffer *to);
@@ -116,7 +117,8 @@ struct store_op {
 	uint8_t home[RELAY_HOME_SIZE];
 	uint64_t number;
 	uint64_t now_ms;
-	struct buffer data; /* rows: u32 id, u32 size, JSON; grants: u32 size, struct relay_grant cut behind its machines */
+	struct buffer
+		data; /* rows: u32 id, u32 size, JSON; grants: u32 size, struct relay_grant cut behind its machines */
 	struct store_join *join;
 	/* What the caller wants to know again. */
 	void (*done)(struct store_op *op); /* NULL: nobody; the store frees it afterwards */
@@ -139,7 +141,8 @@ size_t store_waiting(const struct store *s);
 /* --- for the operator's commands: a connection of their own, at once --- */
 
 struct store_admin;
-int store_admin_open(const char *path, struct store_admin **ret_admin, char problem[static STORE_PROBLEM]);
+int store_admin_open(const char *path, struct store_admin **ret_admin,
+		     char problem[static STORE_PROBLEM]);
 void store_admin_close(struct store_admin *a);
 int store_admin_invite(struct store_admin *a, const uint8_t hash[static RELAY_KEY_SIZE],
 		       const char *name, uint64_t now_ms, uint64_t expires_ms);

@@ -13,7 +13,8 @@ struct store_admin {
 	struct db *db;
 };
 
-int store_admin_open(const char *path, struct store_admin **ret_admin, char problem[static STORE_PROBLEM])
+int store_admin_open(const char *path, struct store_admin **ret_admin,
+		     char problem[static STORE_PROBLEM])
 {
 	struct store_admin *a = calloc(1, sizeof(*a));
 	mode_t mask = umask(0077);
@@ -28,7 +29,8 @@ int store_admin_open(const char *path, struct store_admin **ret_admin, char prob
 	if (r == 0)
 		r = schema_migrate(a->db, SCHEMA_VERSION, NULL, NULL);
 	if (r < 0) {
-		(void)snprintf(problem, STORE_PROBLEM, "%s (%s)", db_problem(a->db), strerrorname_np(-r));
+		(void)snprintf(problem, STORE_PROBLEM, "%s (%s)", db_problem(a->db),
+			       strerrorname_np(-r));
 		store_admin_close(a);
 		return r;
 	}
@@ -48,8 +50,10 @@ int store_admin_invite(struct store_admin *a, const uint8_t hash[static RELAY_KE
 		       const char *name, uint64_t now_ms, uint64_t expires_ms)
 {
 	struct db_statement *q;
-	int r = db_prepare(a->db, "INSERT INTO invitations (hash, name, created_ms, expires_ms)"
-				  " VALUES (?1, ?2, ?3, ?4)", &q);
+	int r = db_prepare(a->db,
+			   "INSERT INTO invitations (hash, name, created_ms, expires_ms)"
+			   " VALUES (?1, ?2, ?3, ?4)",
+			   &q);
 
 	if (r < 0)
 		return r;
@@ -67,10 +71,12 @@ int store_admin_homes(struct store_admin *a,
 		      void (*each)(void *context, const struct store_summary *h), void *context)
 {
 	struct db_statement *q;
-	int r = db_prepare(a->db, "SELECT id, home, key, name, guard, created_ms, seen_ms,"
-				  " (SELECT count(*) FROM machines WHERE machines.home = homes.id),"
-				  " (SELECT count(*) FROM grants WHERE grants.home = homes.id)"
-				  " FROM homes ORDER BY name, id", &q);
+	int r = db_prepare(a->db,
+			   "SELECT id, home, key, name, guard, created_ms, seen_ms,"
+			   " (SELECT count(*) FROM machines WHERE machines.home = homes.id),"
+			   " (SELECT count(*) FROM grants WHERE grants.home = homes.id)"
+			   " FROM homes ORDER BY name, id",
+			   &q);
 
 	while (r >= 0 && (r = db_step(q)) == 1) {
 		struct store_summary h = { .home.row = db_i64(q, 0) };
@@ -89,7 +95,8 @@ int store_admin_homes(struct store_admin *a,
 	return r;
 }
 
-static int run_with_home(struct store_admin *a, const char *sql, const uint8_t *home, int64_t now_ms)
+static int run_with_home(struct store_admin *a, const char *sql, const uint8_t *home,
+			 int64_t now_ms)
 {
 	struct db_statement *q;
 	int r = db_prepare(a->db, sql, &q);

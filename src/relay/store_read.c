@@ -7,7 +7,8 @@
 #include <stdlib.h>
 
 /* Binds a home as the first parameter. */
-static struct db_statement *with_home(struct store *s, enum store_statement which, const uint8_t *home)
+static struct db_statement *with_home(struct store *s, enum store_statement which,
+				      const uint8_t *home)
 {
 	db_bind_bytes(s->s[which], 1, home, RELAY_HOME_SIZE);
 	return s->s[which];
@@ -96,7 +97,8 @@ int store_find_token(struct store *s, const uint8_t hash[static RELAY_KEY_SIZE],
 }
 
 int store_find_label(struct store *s, const uint8_t home[static RELAY_HOME_SIZE], const char *label,
-		     char ret_grant[static RELAY_GRANT_TEXT], uint8_t ret_salt[static RELAY_NONCE_SIZE])
+		     char ret_grant[static RELAY_GRANT_TEXT],
+		     uint8_t ret_salt[static RELAY_NONCE_SIZE])
 {
 	struct db_statement *q = with_home(s, READ_LABEL, home);
 	int r;
@@ -148,7 +150,8 @@ int store_list_machines(struct store *s, const struct store_grant *g, struct buf
 }
 
 /* The last ones come newest first: their places are kept, and they are put out backwards. */
-static int list_last(struct store *s, const struct store_grant *g, uint32_t limit, struct buffer *to)
+static int list_last(struct store *s, const struct store_grant *g, uint32_t limit,
+		     struct buffer *to)
 {
 	struct db_statement *q = s->s[READ_EVENTS_LAST];
 	struct buffer all = { 0 };

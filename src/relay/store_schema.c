@@ -11,11 +11,13 @@ static const char *const steps[SCHEMA_VERSION][STATEMENTS_MAX] = {
 		"CREATE TABLE homes (id INTEGER PRIMARY KEY, home BLOB NOT NULL UNIQUE,"
 		" key BLOB NOT NULL, name TEXT NOT NULL, guard TEXT NOT NULL,"
 		" created_ms INTEGER NOT NULL, seen_ms INTEGER NOT NULL)",
-		"CREATE TABLE invitations (hash BLOB PRIMARY KEY, name TEXT, created_ms INTEGER NOT NULL,"
+		"CREATE TABLE invitations (hash BLOB PRIMARY KEY, name TEXT, created_ms INTEGER "
+		"NOT NULL,"
 		" expires_ms INTEGER NOT NULL, used_ms INTEGER) WITHOUT ROWID",
 	},
 	{
-		"CREATE TABLE machines (home INTEGER NOT NULL REFERENCES homes(id) ON DELETE CASCADE,"
+		"CREATE TABLE machines (home INTEGER NOT NULL REFERENCES homes(id) ON DELETE "
+		"CASCADE,"
 		" machine INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (home, machine))"
 		" WITHOUT ROWID",
 		/* machines: NULL is all, else four bytes for each id. */
@@ -38,7 +40,8 @@ static const char *const steps[SCHEMA_VERSION][STATEMENTS_MAX] = {
 		"ALTER TABLE homes ADD COLUMN machines_digest BLOB",
 		"ALTER TABLE homes ADD COLUMN grants_digest BLOB",
 		/* Homes that an operator removed while the relay runs. */
-		"CREATE TABLE removals (home BLOB PRIMARY KEY, at_ms INTEGER NOT NULL) WITHOUT ROWID",
+		"CREATE TABLE removals (home BLOB PRIMARY KEY, at_ms INTEGER NOT NULL) WITHOUT "
+		"ROWID",
 	},
 };
 
@@ -80,8 +83,8 @@ static int run_step(struct db *d, int step, bool (*before)(void *context, int st
 	return r;
 }
 
-int schema_migrate(struct db *d, int version, bool (*before)(void *context, int step, int statement),
-		   void *context)
+int schema_migrate(struct db *d, int version,
+		   bool (*before)(void *context, int step, int statement), void *context)
 {
 	int at = schema_version(d);
 	int r = at < 0 ? at : 0;

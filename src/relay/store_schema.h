@@ -14,8 +14,8 @@
  * is asked, if given; false: stop there, as a power cut would. -ECANCELED then; -EPROTO: the database is from a newer
  * program; or the database's errors.
  */
-int schema_migrate(struct db *d, int version, bool (*before)(void *context, int step, int statement),
-		   void *context);
+int schema_migrate(struct db *d, int version,
+		   bool (*before)(void *context, int step, int statement), void *context);
 /* 0: empty. */
 int schema_version(struct db *d);
 

@@ -12,9 +12,10 @@ static const char *const sql[STORE_STATEMENTS] = {
 	[READ_TOKEN] = "SELECT homes.id, homes.home, grant_id, kind, can, get, expires_ms"
 		       " FROM grants JOIN homes ON homes.id = grants.home"
 		       " WHERE grants.hash = ?1 AND kind = 2",
-	[READ_LABEL] = "SELECT grant_id, salt FROM grants WHERE home ="
-		       " (SELECT id FROM homes WHERE home = ?1) AND label = ?2 AND label IS NOT NULL"
-		       " ORDER BY position DESC LIMIT 1",
+	[READ_LABEL] =
+		"SELECT grant_id, salt FROM grants WHERE home ="
+		" (SELECT id FROM homes WHERE home = ?1) AND label = ?2 AND label IS NOT NULL"
+		" ORDER BY position DESC LIMIT 1",
 	[READ_MACHINES] = "SELECT machine, body FROM machines WHERE home = ?1 ORDER BY machine",
 	[READ_EVENTS_AFTER] = "SELECT machine, body FROM events WHERE home = ?1 AND event > ?2"
 			      " ORDER BY event",

@@ -112,7 +112,8 @@ static int do_touch(struct store_writer *w, const struct store_op *op, int64_t r
 }
 
 /* Whether the stored digest (column 0: machines, 1: grants) is this one. */
-static int same_digest(struct store_writer *w, int64_t row, int column, const uint8_t digest[static 32])
+static int same_digest(struct store_writer *w, int64_t row, int column,
+		       const uint8_t digest[static 32])
 {
 	struct db_statement *s = w->s[WRITE_FIND_DIGESTS];
 	uint8_t stored[32];
@@ -188,7 +189,8 @@ static int do_machine_gone(struct store_writer *w, const struct store_op *op, in
 	return r == 0 ? set_digest(w, WRITE_MACHINES_DIGEST, row, NULL) : r;
 }
 
-static int put_grant(struct store_writer *w, int64_t row, const struct relay_grant *g, int64_t position)
+static int put_grant(struct store_writer *w, int64_t row, const struct relay_grant *g,
+		     int64_t position)
 {
 	struct db_statement *s = w->s[WRITE_GRANT];
 
@@ -308,7 +310,8 @@ static int store_all(struct store_writer *w, struct list *ops)
 
 	if (r < 0)
 		return r;
-	list_each(node, ops) {
+	list_each(node, ops)
+	{
 		struct store_op *op = container_of(node, struct store_op, node);
 
 		op->result = op->data.failed ? -ENOMEM : do_op(w, op);
@@ -328,8 +331,7 @@ int writer_store(struct store_writer *w, struct list *ops)
 		return 0;
 	if (!db_idle(w->db))
 		(void)run(w, WRITE_ROLLBACK);
-	list_each(node, ops)
-		container_of(node, struct store_op, node)->result = r;
+	list_each(node, ops) container_of(node, struct store_op, node)->result = r;
 	return r;
 }
 

@@ -168,7 +168,8 @@ void stream_write(struct stream *s, const void *bytes, size_t n)
 	}
 	if ((size_t)done == n)
 		return;
-	if (!keep(&s->out, &s->out_used, &s->out_room, (const char *)bytes + done, n - (size_t)done))
+	if (!keep(&s->out, &s->out_used, &s->out_room, (const char *)bytes + done,
+		  n - (size_t)done))
 		stream_close(s);
 	update_watch(s);
 }

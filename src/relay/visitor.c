@@ -108,7 +108,8 @@ void visitor_answered(struct visitor *v)
 		stream_again(&v->stream);
 }
 
-void visitor_wait(struct visitor *v, enum visitor_phase phase, void *owner, void (*gone)(void *owner))
+void visitor_wait(struct visitor *v, enum visitor_phase phase, void *owner,
+		  void (*gone)(void *owner))
 {
 	v->owner = owner;
 	v->gone = gone;
@@ -247,7 +248,8 @@ static bool is_proxy(const struct relay *r, const struct addr *peer)
 }
 
 /* Whether one more of this address may come in; charges for it. */
-static bool admit(struct relay *r, const struct addr *peer, bool proxied, struct limit_count **ret_counted)
+static bool admit(struct relay *r, const struct addr *peer, bool proxied,
+		  struct limit_count **ret_counted)
 {
 	uint8_t key[LIMIT_ADDRESS_MAX];
 	uint64_t wait;

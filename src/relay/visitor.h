@@ -47,7 +47,8 @@ void visitor_trusted(struct visitor *v);
 /* The answer is complete: the next request, or the end. */
 void visitor_answered(struct visitor *v);
 /* Waits for an answer that comes later; `gone` is called when the connection ends before visitor_answered(). */
-void visitor_wait(struct visitor *v, enum visitor_phase phase, void *owner, void (*gone)(void *owner));
+void visitor_wait(struct visitor *v, enum visitor_phase phase, void *owner,
+		  void (*gone)(void *owner));
 /* After what is being written: the end. */
 void visitor_end(struct visitor *v);
 

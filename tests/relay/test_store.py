@@ -116,13 +116,14 @@ def test_full_disk(relays, guards, small_disk):
     relay.stop()
 
 
-def test_read_only(relays, guards, small_disk):
+@pytest.mark.parametrize("how", ["stop", "kill"])
+def test_read_only(relays, guards, small_disk, how):
     relay = relays(enrolment="open", database=small_disk / "relay.db")
     guard = guards(relay)
     grant = guard.add(rouse.Grant())
     guard.state()
+    getattr(relay, how)()
     guard.close()
-    relay.stop()
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
     relay.start()
     guard.join()
