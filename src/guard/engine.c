@@ -37,13 +37,15 @@ static void *need(size_t n, size_t size)
 	return memory;
 }
 
-/* Sets the timer to the next thing that is due. */
-static void set_tick(struct engine *e)
+void engine_set_tick(struct engine *e)
 {
 	uint64_t due = home_due(e->home);
 	uint64_t verify = engine_verify_due(e);
+	uint64_t relay = engine_relay_due(e);
 
-	loop_timer_set(&e->tick, verify < due ? verify : due);
+	if (verify < due)
+		due = verify;
+	loop_timer_set(&e->tick, relay < due ? relay : due);
 }
 
 static void tick(void *context)
@@ -56,11 +58,13 @@ static void tick(void *context)
 
 		if (engine_verify_due(e) <= now.us)
 			engine_verify_tick(e, now);
+		if (engine_relay_due(e) <= now.us)
+			engine_relay_tick(e, now);
 		if (home_due(e->home) > now.us)
 			break;
 		home_tick(e->home, now);
 	}
-	set_tick(e);
+	engine_set_tick(e);
 }
 
 static void frames_ready(void *context, unsigned int what)
@@ -82,7 +86,7 @@ static void frames_ready(void *context, unsigned int what)
 		if (n < BATCH_FRAMES)
 			break;
 	}
-	set_tick(e);
+	engine_set_tick(e);
 }
 
 static void close_port(struct engine_port *port)
@@ -189,6 +193,15 @@ static void monitor_said(void *context, struct channel_message *c)
 	case IPC_CHECKED:
 		engine_verify_checked(e, m, now);
 		break;
+	case IPC_KEY:
+		engine_key(e, &m->key);
+		break;
+	case IPC_GRANT:
+		engine_granted(e, &m->grant);
+		break;
+	case IPC_REVOKED:
+		engine_revoked(e, m->grant_id);
+		break;
 	case IPC_GO:
 		break;
 	default:
@@ -196,7 +209,7 @@ static void monitor_said(void *context, struct channel_message *c)
 			  ipc_kind_name(m->kind));
 		exit(EXIT_FAILURE);
 	}
-	set_tick(e);
+	engine_set_tick(e);
 }
 
 static void control_said(void *context, struct channel_message *c)
@@ -204,7 +217,7 @@ static void control_said(void *context, struct channel_message *c)
 	struct engine *e = context;
 
 	engine_request(e, checked(c, "control"), clock_now());
-	set_tick(e);
+	engine_set_tick(e);
 }
 
 static void channel_ended(void *context, int why)
@@ -278,6 +291,8 @@ static int start(struct engine *e)
 		r = channel_new(e->loop, ROLE_FD_SISTER, IPC_BYTES_MAX, WAITING_MAX,
 				&(struct channel_handler){ control_said, channel_ended, e },
 				&e->control);
+	if (r >= 0)
+		r = engine_relay_init(e);
 	if (r >= 0)
 		r = sandbox_close(SANDBOX_ENGINE, NULL, 0, &report);
 	return r;

@@ -35,6 +35,7 @@ struct engine_interface {
 
 struct verify; /* engine_verify.c */
 struct store_queue; /* engine_requests.c */
+struct relayed; /* engine_grants.c */
 
 struct engine {
 	struct loop *loop;
@@ -46,6 +47,7 @@ struct engine {
 	struct packet_batch *batch;
 	struct verify *verify;
 	struct store_queue *stores;
+	struct relayed *relayed;
 	/* The frame being handled: a packet that is sent on at once keeps what came with it. */
 	const struct packet_frame *current;
 	const uint8_t *current_packet;
@@ -83,6 +85,22 @@ void engine_verify_heard(struct engine *e, const struct addr *addr, const struct
 			 struct moment now);
 uint64_t engine_verify_due(const struct engine *e);
 void engine_verify_tick(struct engine *e, struct moment now);
+
+/* engine_grants.c: grants, and requests over the relay */
+int engine_relay_init(struct engine *e);
+void engine_key(struct engine *e, const struct ipc_key *key);
+void engine_granted(struct engine *e, const struct grant *g);
+void engine_revoked(struct engine *e, const char *id);
+void engine_uplink_said(struct engine *e, const struct ipc_message *m, struct moment now);
+/* Something happened to a machine; called while the core works: only looks at it. */
+void engine_relay_event(struct engine *e, const struct event *event);
+void engine_relay_port_answer(struct engine *e, uint8_t interface, const struct addr *a,
+			      uint16_t port, bool open, struct moment now);
+uint64_t engine_relay_due(const struct engine *e);
+void engine_relay_tick(struct engine *e, struct moment now);
+
+/* engine.c: sets the timer to the next thing that is due. */
+void engine_set_tick(struct engine *e);
 
 int engine_main(void);
 

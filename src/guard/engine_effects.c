@@ -107,6 +107,7 @@ static void tell_event(struct engine *e, const struct event *event)
 
 	m.event = *event;
 	engine_tell_monitor(e, &m);
+	engine_relay_event(e, event);
 }
 
 void engine_effect(void *engine, const struct effect *x)

@@ -115,6 +115,14 @@ static bool is_probe_answer(const struct sight *s)
 		(f->tcp_flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK));
 }
 
+static void hear_port(const struct sight *s, uint16_t port, bool open)
+{
+	const struct addr *from = &s->frame->ip_src;
+
+	home_port_answer(s->engine->home, s->on->index, from, port, open, s->now);
+	engine_relay_port_answer(s->engine, s->on->index, from, port, open, s->now);
+}
+
 static void sense_probe_answer(const struct sight *s)
 {
 	const struct frame *f = s->frame;
@@ -123,8 +131,7 @@ static void sense_probe_answer(const struct sight *s)
 	if (f->kind == FRAME_ECHO_REPLY)
 		home_echo_answer(s->engine->home, s->on->index, &f->ip_src, s->now);
 	else
-		home_port_answer(s->engine->home, s->on->index, &f->ip_src, f->src_port,
-				 !(f->tcp_flags & TCP_RST), s->now);
+		hear_port(s, f->src_port, !(f->tcp_flags & TCP_RST));
 }
 
 /* An IP packet for the virtual MAC; `local` when this host sent it. */

@@ -204,13 +204,26 @@ static int close_sandbox(struct monitor *m)
 		{ .path = m->config.state_dir, .write = true },
 		{ .path = control, .write = true },
 		{ .path = config, .write = false },
+		/* The uplink's, which are handed down to it. */
+		{ .path = "/etc" },
+		{ .path = "/run/systemd/resolve" },
+		{ .path = "/run/resolvconf" },
+		{ .path = "/run/NetworkManager" },
+		{ .path = "/usr/lib/ssl" },
+		{ .path = "/usr/share/ca-certificates" },
+		{ .path = "/usr/local/share/ca-certificates" },
 	};
+	const size_t own = 3;
+	const size_t all = sizeof(paths) / sizeof(paths[0]);
 	char text[SANDBOX_TEXT];
 	int r;
 
 	folder_of(m->config.control, control);
 	folder_of(m->options->file ? m->options->file : OPTIONS_DEFAULT_FILE, config);
-	r = sandbox_close(SANDBOX_MONITOR, paths, sizeof(paths) / sizeof(paths[0]), &m->sandbox);
+	if (m->relay.image.image >= 0)
+		sandbox_program(m->relay.folder);
+	r = sandbox_close(SANDBOX_MONITOR, paths, m->relay.image.image >= 0 ? all : own,
+			  &m->sandbox);
 	if (r < 0) {
 		log_error("cannot close the sandbox: %s", strerror(-r));
 		return r;
@@ -332,6 +345,8 @@ static int open_rest(struct monitor *m)
 	if (r >= 0)
 		r = roles_init(m);
 	if (r >= 0)
+		r = relay_side_init(m);
+	if (r >= 0)
 		r = lan_init(&m->lan, m->loop, &m->config, lan_changed, m);
 	if (r >= 0)
 		r = local_init(&m->local, m->loop, &m->lan, tell_tap, m);
@@ -354,6 +369,8 @@ static int open_rest(struct monitor *m)
 	r = roles_start(m);
 	if (r < 0)
 		log_error("cannot start the roles: %s", strerror(-r));
+	else
+		relay_side_start(m);
 	return r;
 }
 
@@ -386,6 +403,7 @@ static int start(struct monitor *m)
 static void stop(struct monitor *m)
 {
 	roles_stop(m);
+	relay_side_done(m);
 	local_done(&m->local);
 	syncer_free(m->syncer);
 	if (m->store)

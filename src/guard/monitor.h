@@ -12,6 +12,7 @@
 #include "guard/lan.h"
 #include "guard/listeners.h"
 #include "guard/local.h"
+#include "guard/monitor_relay.h"
 #include "guard/options.h"
 #include "guard/store.h"
 #include "proto/ipc.h"
@@ -59,6 +60,7 @@ struct monitor {
 	struct loop_timer sync;
 	struct syncer *syncer; /* NULL: the monitor waits for the disk itself */
 	struct sandbox_report sandbox;
+	struct relay_side relay;
 	bool stopping;
 	int result;
 };

@@ -42,6 +42,7 @@ static void list_and_tell(struct monitor *m, const struct store_machine *s, uint
 	q.machine.past = s->past;
 	q.machine.spec = s->spec;
 	role_tell(m, ROLE_ENGINE, &q);
+	relay_side_machine(m, s->id);
 }
 
 static void tell_gone(struct monitor *m, uint32_t id, uint32_t request)
@@ -50,6 +51,7 @@ static void tell_gone(struct monitor *m, uint32_t id, uint32_t request)
 
 	directory_remove(&m->directory, id);
 	role_tell(m, ROLE_ENGINE, &q);
+	relay_side_machine_gone(m, id);
 }
 
 static void put_file_machine(struct monitor *m, uint32_t id, const struct spec *spec)
@@ -228,4 +230,5 @@ void machines_past(struct monitor *m, const struct ipc_message *q)
 		return;
 	l->state = q->past.past.state;
 	store_put_past(m->store, q->past.id, &q->past.past);
+	relay_side_machine(m, q->past.id);
 }

@@ -29,6 +29,7 @@ void monitor_event(struct monitor *m, struct event *e)
 	log_line(to_worry_about[e->kind] ? LOG_LEVEL_WARNING : LOG_LEVEL_NOTICE, "%s", line);
 	q.event = *e;
 	role_tell(m, ROLE_CONTROL, &q);
+	relay_side_event(m, e);
 }
 
 static void forbidden(const struct ipc_message *q)
@@ -151,6 +152,6 @@ void monitor_control_said(struct monitor *m, const struct ipc_message *q)
 {
 	if (q->kind == IPC_LOG)
 		answer_log(m, q);
-	else
+	else if (!relay_side_asked(m, q))
 		log_warning("control asked for what it may not have: %s", ipc_kind_name(q->kind));
 }

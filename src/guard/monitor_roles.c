@@ -87,6 +87,7 @@ static void tell_everything(struct monitor *m, enum role_kind kind)
 		lan_release_all(&m->lan);
 		local_restart(&m->local);
 		machines_tell_all(m);
+		relay_side_tell_engine(m);
 	} else {
 		listeners_tell_all(&m->listeners);
 	}
@@ -169,7 +170,7 @@ static void ended(void *context, unsigned int what)
 static int start(struct role *r)
 {
 	struct monitor *m = r->monitor;
-	struct role_descriptor voices[LAN_INTERFACES];
+	struct role_descriptor voices[LAN_INTERFACES + 1];
 	size_t voices_n = 0;
 	int ends[2];
 	int e = channel_pair(ends);
@@ -179,6 +180,8 @@ static int start(struct role *r)
 	for (uint8_t slot = 0; r->kind == ROLE_ENGINE && slot < LAN_INTERFACES; slot++)
 		voices[voices_n++] = (struct role_descriptor){ m->lan.slots[slot].voice_fd,
 							       ROLE_FD_VOICES + slot };
+	if (r->kind == ROLE_ENGINE)
+		voices[voices_n++] = (struct role_descriptor){ m->relay.pair[0], ROLE_FD_UPLINK };
 	e = role_spawn(&m->image, words[r->kind].argv, ends[1], m->sisters[r->kind], voices,
 		       voices_n, &r->process);
 	close(ends[1]);

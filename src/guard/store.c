@@ -336,6 +336,11 @@ uint32_t store_by_name(const struct store *s, const char *name)
 	return e ? e->id : 0;
 }
 
+const struct event *store_event(const struct store *s, size_t i)
+{
+	return i < s->memory.ring_n ? memory_event_at(&s->memory, i) : NULL;
+}
+
 static bool wanted(const struct event *e, const char *name)
 {
 	return !name || !*name || strcmp(e->name, name) == 0;

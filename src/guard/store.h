@@ -80,6 +80,8 @@ struct store_machine {
 	struct spec spec;
 };
 
+/* The i-th event that is remembered, oldest first; NULL: there are no more. */
+const struct event *store_event(const struct store *s, size_t i);
 size_t store_machines(const struct store *s); /* how many */
 /* The machine with the smallest id above `after` (0 to start); false: there is none. */
 bool store_next(const struct store *s, uint32_t after, struct store_machine *ret_machine);

@@ -86,6 +86,81 @@ static bool listener_sane(const struct ipc_message *m)
 	return m->listener.kind < LISTENER_KINDS && family_sane(&m->listener.addr);
 }
 
+#define ENDS(field) text_ends((field), sizeof(field))
+
+static bool key_sane(const struct ipc_message *m)
+{
+	return ENDS(m->key.origin);
+}
+
+static bool shared_sane(const struct ipc_message *m)
+{
+	return grant_sane(&m->grant);
+}
+
+static bool grant_id_sane(const struct ipc_message *m)
+{
+	return ENDS(m->grant_id);
+}
+
+static bool relay_sane(const struct ipc_message *m)
+{
+	return ENDS(m->relay.joined.origin) && ENDS(m->relay.joined.name) &&
+	       ENDS(m->relay.invitation);
+}
+
+static bool relay_machine_sane(const struct ipc_message *m)
+{
+	const struct relay_machine *r = &m->relay_machine;
+
+	return r->state < MACHINE_STATES && ENDS(r->name) && ENDS(r->by) && ENDS(r->who);
+}
+
+static bool relay_grant_sane(const struct ipc_message *m)
+{
+	const struct relay_grant *g = &m->relay_grant;
+
+	return g->kind < RELAY_GRANT_KINDS && ENDS(g->id) && ENDS(g->label) &&
+	       g->machines_n <= RELAY_MACHINES_MAX;
+}
+
+static bool uplink_sane(const struct ipc_message *m)
+{
+	return m->uplink.state < UPLINK_STATES && ENDS(m->uplink.home) &&
+	       ENDS(m->uplink.origin) && ENDS(m->uplink.text);
+}
+
+static bool hello_sane(const struct ipc_message *m)
+{
+	return ENDS(m->hello.origin);
+}
+
+static bool sealed_sane(const struct ipc_message *m)
+{
+	return family_sane(&m->sealed.from) && sealed_request_sane(&m->sealed.request);
+}
+
+static bool token_sane(const struct ipc_message *m)
+{
+	return family_sane(&m->token.from) && ENDS(m->token.grant);
+}
+
+static bool challenge_sane(const struct ipc_message *m)
+{
+	return ENDS(m->challenge.current);
+}
+
+static bool sealed_answered_sane(const struct ipc_message *m)
+{
+	return ENDS(m->sealed_answer.outcome) && sealed_answer_sane(&m->sealed_answer.answer);
+}
+
+static bool plain_answer_sane(const struct ipc_message *m)
+{
+	return ENDS(m->plain_answer.outcome) && ENDS(m->plain_answer.why) &&
+	       ENDS(m->plain_answer.body);
+}
+
 static const struct form forms[IPC_KINDS] = {
 	[IPC_SETTINGS] = { "settings", BODY(settings), settings_sane },
 	[IPC_INTERFACE] = { "interface", BODY(interface), interface_sane },
@@ -124,6 +199,30 @@ static const struct form forms[IPC_KINDS] = {
 	[IPC_RESULT] = { "result", BODY(result), result_sane },
 	[IPC_STATUS_ENTRY] = { "status-entry", BODY(machine), machine_sane },
 	[IPC_LOG] = { "log", BODY(page), page_sane },
+	[IPC_KEY] = { "key", BODY(key), key_sane },
+	[IPC_GRANT] = { "grant", BODY(grant), shared_sane },
+	[IPC_REVOKED] = { "revoked", BODY(grant_id), grant_id_sane },
+	[IPC_GRANT_ENTRY] = { "grant-entry", BODY(grant), shared_sane },
+	[IPC_RELAY] = { "relay", BODY(relay), relay_sane },
+	[IPC_RELAY_MACHINE] = { "relay-machine", BODY(relay_machine), relay_machine_sane },
+	[IPC_RELAY_GONE] = { "relay-gone", BODY(id), NULL },
+	[IPC_RELAY_GRANT] = { "relay-grant", BODY(relay_grant), relay_grant_sane },
+	[IPC_RELAY_LEAVE] = { "relay-leave", 0, NULL },
+	[IPC_JOIN] = { "join", BODY(relay), relay_sane },
+	[IPC_LEAVE] = { "leave", 0, NULL },
+	[IPC_SHARE] = { "share", BODY(grant), shared_sane },
+	[IPC_REVOKE] = { "revoke", BODY(grant_id), grant_id_sane },
+	[IPC_GRANTS] = { "grants", BODY(page), page_sane },
+	[IPC_UPLINK_PLEASE] = { "uplink-please", 0, NULL },
+	[IPC_UPLINK] = { "uplink", BODY(uplink), uplink_sane },
+	[IPC_HELLO] = { "hello", BODY(hello), hello_sane },
+	[IPC_JOINED] = { "joined", BODY(joined), NULL },
+	[IPC_SEALED] = { "sealed", BODY(sealed), sealed_sane },
+	[IPC_TOKEN] = { "token", BODY(token), token_sane },
+	[IPC_SIGNED] = { "signed", BODY(join_signed), NULL },
+	[IPC_CHALLENGE] = { "challenge", BODY(challenge), challenge_sane },
+	[IPC_SEALED_ANSWER] = { "sealed-answer", BODY(sealed_answer), sealed_answered_sane },
+	[IPC_PLAIN_ANSWER] = { "plain-answer", BODY(plain_answer), plain_answer_sane },
 };
 
 size_t ipc_length(const struct ipc_message *m)

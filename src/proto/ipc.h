@@ -10,6 +10,9 @@
 
 #include "base/event.h"
 #include "base/spec.h"
+#include "proto/grant.h"
+#include "proto/record.h"
+#include "proto/sealed.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -26,11 +29,22 @@ enum ipc_kind {
 	IPC_FORGOTTEN, /* id: it is gone; `request` of the FORGET it grants, or 0 */
 	IPC_REFUSED, /* result: STORE or FORGET was refused, and why */
 	IPC_CHECKED, /* result: of CHECK */
+	IPC_KEY, /* key: of the guard, and the relay it is for */
+	IPC_GRANT, /* grant: it holds from now on */
+	/* monitor -> engine, uplink */
+	IPC_REVOKED, /* grant_id */
 	/* monitor -> control */
 	IPC_LISTENER, /* listener [the listening socket] */
 	IPC_LOG_ENTRY, /* event: one line of the answer to LOG */
 	IPC_LOG_END, /* - : no more for now */
-	IPC_HAPPENED, /* event: live, to whom it may concern */
+	IPC_HAPPENED, /* event: live, to whom it may concern (uplink: without addresses) */
+	IPC_GRANT_ENTRY, /* grant, without its keys: one line of the answer to GRANTS */
+	/* monitor -> uplink; GO, LOG_ENTRY, LOG_END, HAPPENED and REVOKED as well */
+	IPC_RELAY, /* relay: the one to join */
+	IPC_RELAY_MACHINE, /* relay_machine: new or changed */
+	IPC_RELAY_GONE, /* id: that machine is gone */
+	IPC_RELAY_GRANT, /* relay_grant: new */
+	IPC_RELAY_LEAVE, /* - : say goodbye to the relay for good */
 	/* engine -> monitor: onto the LAN (see core/effect.h for the meaning) */
 	IPC_ANSWER, /* lan */
 	IPC_ANNOUNCE, /* lan */
@@ -59,8 +73,26 @@ enum ipc_kind {
 	/* engine -> control */
 	IPC_RESULT, /* result: ends every request of control's */
 	IPC_STATUS_ENTRY, /* machine: one line of the answer to STATUS */
-	/* control -> monitor */
+	/* control -> monitor; uplink: LOG alone */
 	IPC_LOG, /* page: events after `id`, of one machine or all */
+	IPC_JOIN, /* relay */
+	IPC_LEAVE, /* - */
+	IPC_SHARE, /* grant: to be stored */
+	IPC_REVOKE, /* grant_id */
+	IPC_GRANTS, /* page: those from the `id`-th on */
+	IPC_UPLINK_PLEASE, /* - : answered by UPLINK and RESULT */
+	/* uplink -> monitor, monitor -> control */
+	IPC_UPLINK, /* uplink: how it stands with the relay */
+	/* uplink -> engine; `request` is the uplink's session, and comes back in all that is for it */
+	IPC_HELLO, /* hello: to be signed */
+	IPC_JOINED, /* joined */
+	IPC_SEALED, /* sealed: a request that only the engine can judge */
+	IPC_TOKEN, /* token: the same, in the clear */
+	/* engine -> uplink */
+	IPC_SIGNED, /* join_signed */
+	IPC_CHALLENGE, /* challenge */
+	IPC_SEALED_ANSWER, /* sealed_answer */
+	IPC_PLAIN_ANSWER, /* plain_answer */
 	IPC_KINDS
 };
 
@@ -172,6 +204,88 @@ struct ipc_listener {
 	uint16_t port;
 };
 
+struct ipc_key {
+	uint8_t there; /* 0: no relay is joined */
+	uint8_t seed[RELAY_KEY_SIZE];
+	char origin[RELAY_ORIGIN_MAX + 1]; /* the only one to sign for */
+};
+
+struct ipc_relay {
+	struct relay_joined joined;
+	char invitation[RELAY_INVITATION_TEXT]; /* empty: none is needed */
+};
+
+enum uplink_state {
+	UPLINK_NONE, /* no relay is joined */
+	UPLINK_OFFLINE, /* it tries */
+	UPLINK_JOINED,
+	UPLINK_REFUSED, /* by the relay, for good: text is its word for why */
+	UPLINK_LEFT, /* the relay has forgotten us, as it was told */
+	UPLINK_STATES
+};
+
+struct ipc_uplink {
+	uint32_t state; /* enum uplink_state */
+	uint32_t rtt_us; /* 0: not measured */
+	uint64_t since_ms;
+	char home[RELAY_HOME_TEXT];
+	char origin[RELAY_ORIGIN_MAX + 1];
+	char text[IPC_TEXT]; /* OFFLINE: what was wrong the last time */
+};
+
+struct ipc_hello {
+	uint8_t challenge[RELAY_CHALLENGE_SIZE];
+	char origin[RELAY_ORIGIN_MAX + 1];
+};
+
+struct ipc_join_signed {
+	uint8_t refused; /* the origin is not the one to sign for */
+	uint8_t key[RELAY_KEY_SIZE];
+	uint8_t signature[RELAY_SIGNATURE_SIZE];
+};
+
+#define IPC_RUN 8
+
+struct ipc_joined {
+	uint8_t run[IPC_RUN]; /* ids of requests are good within it */
+};
+
+struct ipc_sealed {
+	uint64_t id; /* the relay's, of the request */
+	struct addr from;
+	struct sealed_request request;
+};
+
+struct ipc_token {
+	uint64_t id;
+	struct addr from;
+	uint8_t get;
+	char grant[RELAY_GRANT_TEXT];
+	uint8_t token[RELAY_KEY_SIZE];
+};
+
+struct ipc_challenge {
+	uint32_t seconds; /* it is good for so long at least */
+	char current[RELAY_NONCE_TEXT];
+};
+
+#define IPC_OUTCOME 24
+
+struct ipc_sealed_answer {
+	uint64_t id;
+	uint8_t final;
+	char outcome[IPC_OUTCOME]; /* of the final one */
+	struct sealed_answer answer;
+};
+
+struct ipc_plain_answer {
+	uint64_t id;
+	uint8_t final;
+	char outcome[IPC_OUTCOME];
+	char why[IPC_OUTCOME]; /* to a sealed request that is not authentic; there is no body then */
+	char body[SEALED_BODY]; /* JSON */
+};
+
 struct ipc_message {
 	uint32_t kind; /* enum ipc_kind */
 	uint32_t request; /* chosen by who asks; comes back in what answers; 0: nobody waits */
@@ -188,6 +302,21 @@ struct ipc_message {
 		struct ipc_name name;
 		struct ipc_result result;
 		struct ipc_listener listener;
+		struct ipc_key key;
+		struct grant grant;
+		char grant_id[RELAY_GRANT_TEXT];
+		struct ipc_relay relay;
+		struct relay_machine relay_machine;
+		struct relay_grant relay_grant;
+		struct ipc_uplink uplink;
+		struct ipc_hello hello;
+		struct ipc_join_signed join_signed;
+		struct ipc_joined joined;
+		struct ipc_sealed sealed;
+		struct ipc_token token;
+		struct ipc_challenge challenge;
+		struct ipc_sealed_answer sealed_answer;
+		struct ipc_plain_answer plain_answer;
 		uint32_t id;
 	};
 };

@@ -14,6 +14,7 @@
 enum {
 	ROLE_FD_MONITOR = 3, /* channel to the monitor */
 	ROLE_FD_SISTER = 4, /* channel to the sister role (engine - control) */
+	ROLE_FD_UPLINK = 5, /* the engine's channel to the uplink, which has the other end as its sister */
 	ROLE_FD_VOICES = 16, /* to 31: the engine's voices, one an interface (guard/lan.h) */
 	ROLE_FD_VOICES_END = 32,
 };

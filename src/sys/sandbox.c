@@ -18,6 +18,7 @@
 
 #define ENGINE_DESCRIPTORS 256 /* a packet socket and a tap for each interface, and spare */
 #define CONTROL_DESCRIPTORS 16384
+#define UPLINK_DESCRIPTORS 64
 
 /* --- capabilities --- */
 
@@ -150,7 +151,9 @@ int sandbox_strip(enum sandbox_role role, struct sandbox_report *ret_report)
 	if (r < 0)
 		return r;
 	limit(RLIMIT_CORE, 0);
-	limit(RLIMIT_NOFILE, role == SANDBOX_ENGINE ? ENGINE_DESCRIPTORS : CONTROL_DESCRIPTORS);
+	limit(RLIMIT_NOFILE, role == SANDBOX_ENGINE   ? ENGINE_DESCRIPTORS
+			     : role == SANDBOX_UPLINK ? UPLINK_DESCRIPTORS
+						      : CONTROL_DESCRIPTORS);
 	if (!SANDBOX_SANITIZED)
 		limit(RLIMIT_NPROC, 0);
 	report_identity(&report);

@@ -19,7 +19,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum sandbox_role { SANDBOX_MONITOR, SANDBOX_ENGINE, SANDBOX_CONTROL };
+enum sandbox_role { SANDBOX_MONITOR, SANDBOX_ENGINE, SANDBOX_CONTROL, SANDBOX_UPLINK };
 
 /* Bits of a set of capabilities that somebody asks to keep. */
 enum { SANDBOX_NET_RAW = 1, SANDBOX_NET_ADMIN = 2, SANDBOX_NET_BIND_SERVICE = 4 };
@@ -57,8 +57,14 @@ struct sandbox_path {
 };
 
 /*
+ * Before the monitor's last stage: a program of ours is in that folder, which it will start, and which goes out and
+ * connects. What it reads belongs to the monitor's `paths`. The text must live on.
+ */
+void sandbox_program(const char *folder);
+
+/*
  * Last stage. For the monitor `paths` are added to what starting a role needs (the image's and the
- * libraries' directories); engine and control give none: they open nothing. Descriptors 2, 3, 4
+ * libraries' directories); the uplink's are all it may read; engine and control give none: they open nothing. Descriptors 2, 3, 4
  * must be stderr and the channels in roles. Returns 0 also where the kernel has neither Landlock
  * nor seccomp: *report says so (fields of earlier stages are kept); a negative errno only when it
  * is half done and it is not safe to go on.

@@ -121,6 +121,23 @@ static int allow_image(int ruleset, uint64_t access)
 	return allow(ruleset, path, access);
 }
 
+/* Where a program is that the monitor starts; NULL: there is none. */
+static const char *program;
+
+void sandbox_program(const char *folder)
+{
+	program = folder;
+}
+
+static int allow_paths(int ruleset, uint64_t all, const struct sandbox_path *paths, size_t n)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = allow(ruleset, paths[i].path, (paths[i].write ? WRITE : READ_ONLY) & all);
+	return r;
+}
+
 /* Should keep: its own directories, and what starting a role again reads. Must not keep: the rest.
  */
 static int allow_monitor(int ruleset, uint64_t all, const struct sandbox_path *paths, size_t n)
@@ -140,18 +157,19 @@ static int allow_monitor(int ruleset, uint64_t all, const struct sandbox_path *p
 	}
 	for (size_t i = 0; r == 0 && i < sizeof(read_only) / sizeof(read_only[0]); i++)
 		r = allow(ruleset, read_only[i], READ_ONLY & all);
-	for (size_t i = 0; r == 0 && i < n; i++)
-		r = allow(ruleset, paths[i].path, (paths[i].write ? WRITE : READ_ONLY) & all);
-	return r;
+	if (r == 0 && program)
+		r = allow(ruleset, program, RUN & all);
+	return r < 0 ? r : allow_paths(ruleset, all, paths, n);
 }
 
 static struct ruleset ruleset_of(enum sandbox_role role, int abi)
 {
+	bool connects = role == SANDBOX_UPLINK || (role == SANDBOX_MONITOR && program);
 	struct ruleset s = { .fs = all_of_files(abi) };
 
-	/* The monitor listens, and never connects. Roles get their sockets ready-made. */
+	/* The monitor listens, and never connects, but the uplink does. Roles get their sockets ready-made. */
 	if (abi >= 4)
-		s.net = LANDLOCK_ACCESS_NET_CONNECT_TCP |
+		s.net = (connects ? 0 : LANDLOCK_ACCESS_NET_CONNECT_TCP) |
 			(role == SANDBOX_MONITOR ? 0 : LANDLOCK_ACCESS_NET_BIND_TCP);
 	/* Signals only to roles; the service manager's socket was connected before. */
 	if (abi >= 6)
@@ -163,17 +181,20 @@ int sandbox_landlock(enum sandbox_role role, const struct sandbox_path *paths, s
 {
 	int abi = (int)syscall(SYS_landlock_create_ruleset, NULL, 0,
 			       LANDLOCK_CREATE_RULESET_VERSION);
-	struct ruleset attributes = ruleset_of(role, abi);
+	struct ruleset attributes;
 	int ruleset, r = 0;
 
 	/* A container's filter says EPERM to what it does not know. */
 	if (abi <= 0)
 		return errno == EPERM ? -ENOSYS : -errno;
+	attributes = ruleset_of(role, abi);
 	ruleset = (int)syscall(SYS_landlock_create_ruleset, &attributes, sizeof(attributes), 0);
 	if (ruleset < 0)
 		return -errno;
 	if (role == SANDBOX_MONITOR)
 		r = allow_monitor(ruleset, attributes.fs, paths, n);
+	else
+		r = allow_paths(ruleset, attributes.fs, paths, n);
 	if (r == 0 && SANDBOX_SANITIZED)
 		r = allow(ruleset, "/proc", READ_ONLY & attributes.fs);
 	if (r == 0 && syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)

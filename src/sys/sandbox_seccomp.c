@@ -49,6 +49,14 @@ static const char *const calls_control[] = {
 	"shutdown", "getsockname", "getpeername", "getsockopt", "close",
 };
 
+/* See add_uplink(). */
+static const char *const calls_uplink[] = {
+	"write", "writev", "sendmsg", "sendmmsg", "send", "sendto", "recv", "recvfrom", "connect",
+	"shutdown", "getsockname", "getpeername", "getsockopt", "setsockopt", "close",
+	"stat", "stat64", "lstat", "lstat64", "newfstatat", "fstatat64", "statx", "access",
+	"faccessat", "faccessat2", "readlink", "readlinkat", "getdents64", "pread64",
+};
+
 /*
  * Should: own the sockets, the files of its directories, and the roles, and let those start: what
  * the loader does, and the narrowing that roles do to themselves. Must not: change users, mount,
@@ -173,7 +181,7 @@ static int add_fcntl(scmp_filter_ctx f)
 /* --- the profiles --- */
 
 /*
- * Should: say things to its log and its two channels, and a magic packet with its voices (UDP sockets that the
+ * Should: say things to its log and its three channels, and a magic packet with its voices (UDP sockets that the
  * monitor has connected to port 9 of one LAN: write() takes no address). Must not: write on any other
  * descriptor, which would be a frame on the LAN. So a packet socket must not get one of those
  * numbers either: no dup, and they cannot be closed, or the next socket that is received would take
@@ -185,14 +193,14 @@ static int add_engine(scmp_filter_ctx f)
 	int r = 0;
 
 	for (size_t i = 0; i < COUNT(writes); i++) {
-		for (scmp_datum_t fd = 2; r == 0 && fd <= 4; fd++)
+		for (scmp_datum_t fd = 2; r == 0 && fd <= ROLE_FD_UPLINK; fd++)
 			r = allow_if(f, writes[i], equal(0, fd));
 	}
 	/* The voices are a block of 16 to 31. */
 	if (r == 0)
 		r = allow_if(f, "write",
 			     masked(0, ~(scmp_datum_t)(ROLE_FD_VOICES - 1), ROLE_FD_VOICES));
-	for (scmp_datum_t fd = 5; r == 0 && fd < ROLE_FD_VOICES; fd++)
+	for (scmp_datum_t fd = ROLE_FD_UPLINK + 1; r == 0 && fd < ROLE_FD_VOICES; fd++)
 		r = allow_if(f, "close", equal(0, fd));
 	/* 32 to 63, 64 to 127, ...: the kernel looks at 32 bits, so "greater than" of 64 will not do. */
 	for (scmp_datum_t from = ROLE_FD_VOICES_END; r == 0 && from <= 0x8000; from *= 2)
@@ -214,13 +222,35 @@ static int add_control(scmp_filter_ctx f)
 	return r < 0 ? r : add(f, SCMP_ACT_ALLOW, "setsockopt", no_delay, 2);
 }
 
+/* Should: connect to a relay, ask name servers, read certificates. Must not: write a file, listen, start anything. */
+static int add_uplink(scmp_filter_ctx f)
+{
+	static const scmp_datum_t writing = O_WRONLY | O_RDWR | O_CREAT | O_TRUNC;
+	int r = add_all(f, SCMP_ACT_ALLOW, calls_uplink, COUNT(calls_uplink));
+
+	if (r == 0)
+		r = allow_if(f, "socket", equal(0, AF_INET));
+	if (r == 0)
+		r = allow_if(f, "socket", equal(0, AF_INET6));
+	if (r == 0)
+		r = allow_if(f, "open", masked(1, writing, 0));
+	return r < 0 ? r : allow_if(f, "openat", masked(2, writing, 0));
+}
+
+static int add_own(scmp_filter_ctx f, enum sandbox_role role)
+{
+	if (role == SANDBOX_UPLINK)
+		return add_uplink(f);
+	return role == SANDBOX_ENGINE ? add_engine(f) : add_control(f);
+}
+
 static int add_role(scmp_filter_ctx f, enum sandbox_role role)
 {
 	int r = 0;
 
 	if (SANDBOX_SANITIZED)
 		r = add_all(f, SCMP_ACT_ALLOW, calls_sanitizers, COUNT(calls_sanitizers));
-	if (r == 0 && !SANDBOX_SANITIZED)
+	if (r == 0 && !SANDBOX_SANITIZED && role != SANDBOX_UPLINK)
 		r = add_all(f, SCMP_ACT_ERRNO(EACCES), refused_files, COUNT(refused_files));
 	if (r == 0 && !SANDBOX_SANITIZED)
 		r = add_all(f, SCMP_ACT_ERRNO(EPERM), refused, COUNT(refused));
@@ -231,7 +261,7 @@ static int add_role(scmp_filter_ctx f, enum sandbox_role role)
 	if (r == 0)
 		r = add_fcntl(f);
 	if (r == 0)
-		r = role == SANDBOX_ENGINE ? add_engine(f) : add_control(f);
+		r = add_own(f, role);
 	return r;
 }
 

@@ -22,7 +22,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-#define SPARE 5 /* in a prepared child: a packet socket on loopback, or a UDP socket */
+#define SPARE 6 /* in a prepared child: a packet socket on loopback, or a UDP socket */
 
 static const struct sock_filter everything[] = { BPF_STMT(BPF_RET | BPF_K, 0x40000) };
 
@@ -44,6 +44,7 @@ static void prepare(void)
 	dup2(null, 2);
 	dup2(pair[0], 3);
 	dup2(pair[1], 4);
+	dup2(null, ROLE_FD_UPLINK);
 	dup2(spare, SPARE);
 	dup2(null, ROLE_FD_VOICES);
 	dup2(null, ROLE_FD_VOICES_END - 1);
@@ -124,6 +125,8 @@ static void test_roles_must_not(void **state)
 	static const char *const actions[] = { "socket",  "exec", "connect", "kill",
 					       "unshare", "dup",  "code" };
 	static const char *const strict[] = { "open", "ptrace", "fork" };
+	/* It goes out and reads: that is what it is for. */
+	static const char *const uplink[] = { "exec", "kill", "unshare", "dup", "code" };
 
 	(void)state;
 	if (!has_seccomp())
@@ -133,11 +136,15 @@ static void test_roles_must_not(void **state)
 		must_not(SANDBOX_ENGINE, actions[i]);
 		must_not(SANDBOX_CONTROL, actions[i]);
 	}
+	for (size_t i = 0; i < sizeof(uplink) / sizeof(uplink[0]); i++)
+		must_not(SANDBOX_UPLINK, uplink[i]);
 	must_not(SANDBOX_ENGINE, "send");
 	must_not(SANDBOX_ENGINE, "write");
 	for (size_t i = 0; !sandbox_relaxed() && i < sizeof(strict) / sizeof(strict[0]); i++) {
 		must_not(SANDBOX_ENGINE, strict[i]);
 		must_not(SANDBOX_CONTROL, strict[i]);
+		if (i > 0)
+			must_not(SANDBOX_UPLINK, strict[i]);
 	}
 	if (!sandbox_relaxed())
 		must_not(SANDBOX_ENGINE, "close");
@@ -479,7 +486,9 @@ static int start_role(struct role_image *image, const char *name, const char *ac
 	snprintf(word, sizeof(word), "%s", name);
 	if (channel_pair(fds) < 0 || loop_new(&talk.loop) < 0)
 		return UNABLE;
-	if (role_spawn(image, argv, fds[1], -1, NULL, 0, &p) < 0)
+	/* Nobody is the uplink here, but its number is taken, as in the guard. */
+	if (role_spawn(image, argv, fds[1], -1, &(struct role_descriptor){ -1, ROLE_FD_UPLINK }, 1,
+		       &p) < 0)
 		return UNABLE;
 	close(fds[1]);
 	if (channel_new(talk.loop, fds[0], 32, 320, &handler, &c) < 0)
