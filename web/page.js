@@ -310,7 +310,7 @@ class HomeSection {
 			: home.online ? 'Guard online' : 'Guard offline';
 
 		setText(this.guard, text);
-		this.guard.classList.toggle('online', home.online === true);
+		this.guard.classList.toggle('online', text === 'Guard online');
 	}
 
 	keyText(now) {

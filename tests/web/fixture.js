@@ -243,13 +243,13 @@ export class Fixture {
 		await this.answer(res, grant, r);
 	}
 
-	/* The script's lines: [milliseconds to wait, body], or { end: true }, { forge: body }, { problem: word, why }. */
+	/* The script's lines: [milliseconds or what to wait for, body]; for a body also { cut }, { forge: body }, { problem: word }. */
 	async answer(res, grant, r) {
 		let seq = 0;
 		const script = typeof this.script === 'function' ? this.script(r) : this.script;
 
 		for (const [ms, said] of script) {
-			await new Promise((done) => { setTimeout(done, ms); });
+			await (typeof ms === 'number' ? new Promise((done) => { setTimeout(done, ms); }) : ms);
 			if (said.cut)
 				return res.destroy();
 			if (said.problem) {

@@ -61,9 +61,12 @@ test('few bytes, few requests, nobody else is asked', async () => {
 
 test('waking shows each step, the time it usually takes, and the result', async () => {
 	await openHome();
-	relay.script = (r) => [[150, { step: 'accepted' }], [150, { step: 'sent', attempt: 1, attempts: 3 }], [600, { step: 'sent', attempt: 2, attempts: 3 }],
-		[900, { step: 'awake', seconds: 6.4 }], [900, { step: 'ready', port: 'tcp/22', seconds: 7.1 }],
-		[400, { step: 'result', result: 'awake', why: null, machine: 'nas', attempts: 2, awake_seconds: 6.4, ready: [{ port: 'tcp/22', seconds: 7.1 }] }, r.machine]];
+	let goOn;
+	const seen = new Promise((done) => { goOn = done; });
+
+	relay.script = [[150, { step: 'accepted' }], [150, { step: 'sent', attempt: 1, attempts: 3 }], [600, { step: 'sent', attempt: 2, attempts: 3 }],
+		[seen, { step: 'awake', seconds: 6.4 }], [300, { step: 'ready', port: 'tcp/22', seconds: 7.1 }],
+		[300, { step: 'result', result: 'awake', why: null, machine: 'nas', attempts: 2, awake_seconds: 6.4, ready: [{ port: 'tcp/22', seconds: 7.1 }] }]];
 	await wake('nas').focus();
 	await page.keyboard.press('Enter');
 	const text = (pattern) => machine('nas').getByText(pattern).waitFor();
@@ -77,7 +80,10 @@ test('waking shows each step, the time it usually takes, and the result', async 
 
 	assert.equal(await waking.getAttribute('aria-disabled'), 'true');
 	await waking.click({ force: true });
+	relay.setMachine(1, { state: 'waking', since: new Date().toISOString() });
 	await look(page, 'waking');
+	goOn();
+	await machine('nas').locator('.steps').getByText('Awake after 6.4 s').waitFor();
 	relay.setMachine(1, { state: 'awake', since: new Date().toISOString() });
 	await text('nas is awake after 6.4 s');
 	await text('tcp/22 ready after 7.1 s');
