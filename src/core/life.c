@@ -469,12 +469,22 @@ static void tick_waking(struct home *h, struct machine *m)
 	l->probe_at = home_in(h, LIFE_WAKING_PROBE);
 }
 
+/* At a whole second: a thousand machines are one reason to wake up, not a thousand. */
+static uint64_t next_look(const struct home *h)
+{
+	uint64_t at = home_in(h, LIFE_ASLEEP_LOOK);
+
+	return at == NEVER ? NEVER : at - at % SECOND;
+}
+
+/* One address at a time: a machine that is up answers for each. */
 static void tick_asleep(struct home *h, struct machine *m)
 {
-	probe_all(h, m, false);
+	if (m->claims_n > 0)
+		claim_solicit(h, &m->claims[m->life.looks++ % m->claims_n], false);
 	if (life_nic_alone(m))
 		life_ask_more(h, m);
-	m->life.probe_at = home_in(h, LIFE_ASLEEP_LOOK);
+	m->life.probe_at = next_look(h);
 }
 
 uint64_t life_due(const struct machine *m)

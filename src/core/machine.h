@@ -57,6 +57,7 @@ struct claim {
 struct life {
 	uint8_t verify_from; /* UNKNOWN: what it was before */
 	uint8_t probes; /* in this state, unanswered */
+	uint8_t looks; /* while it sleeps, one address each */
 	bool restarted; /* UNKNOWN: after a restart of the guard */
 	bool nic_answers; /* its NIC answers ARP while it sleeps */
 	bool proved; /* since it slept: more than a NIC's answers was heard */

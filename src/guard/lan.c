@@ -248,8 +248,22 @@ static bool serve(struct lan *lan, struct lan_interface *i, struct ipc_interface
 	return true;
 }
 
+/* Which addresses of ours can be used there, in any order. */
+static uint64_t hash_addresses(const struct net_interface *n)
+{
+	static const struct hash_key fixed = { { 1, 2 } };
+	uint64_t all = 0;
+
+	for (size_t k = 0; n && k < n->addresses_n; k++) {
+		if (!n->addresses[k].tentative)
+			all += hash_bytes(&fixed, &n->addresses[k].addr,
+					  sizeof(n->addresses[k].addr));
+	}
+	return all;
+}
+
 static void say_change(const struct ipc_interface *before, const struct ipc_interface *now,
-		       const char *refused)
+		       bool readdressed, const char *refused)
 {
 	if (*refused)
 		log_error("%s: not served: %s", now->name, refused);
@@ -258,8 +272,7 @@ static void say_change(const struct ipc_interface *before, const struct ipc_inte
 			    before->present ? " any more" : "; waiting for it");
 	else if (!before->present || before->up != now->up)
 		log_notice("%s: link is %s", now->name, now->up ? "up" : "down");
-	if (now->present && before->present &&
-	    (before->has4 != now->has4 || before->has6 != now->has6))
+	if (now->present && before->present && readdressed)
 		log_notice("%s: addresses changed (%s)", now->name,
 			   now->has4 && now->has6 ? "IPv4 and IPv6"
 			   : now->has4		  ? "IPv4 only"
@@ -273,8 +286,11 @@ static void update_slot(struct lan *lan, uint8_t slot, bool first)
 	struct lan_interface *i = &lan->slots[slot];
 	struct ipc_interface said = { .index = slot };
 	const struct net_interface *net = i->wanted ? net_by_name(lan->net, i->said.name) : NULL;
+	uint64_t addresses = hash_addresses(net);
 	char refused_before[sizeof(i->refused)];
 	bool new_socket = false;
+	bool readdressed;
+	bool changed;
 
 	if (i->said.name[0] == 0)
 		return;
@@ -291,12 +307,14 @@ static void update_slot(struct lan *lan, uint8_t slot, bool first)
 		stop_serving(lan, i);
 		said.present = false;
 	}
-	if (!first && !new_socket && memcmp(&said, &i->said, sizeof(said)) == 0 &&
-	    strcmp(refused_before, i->refused) == 0)
+	readdressed = addresses != i->addresses;
+	changed = first || new_socket || readdressed ||
+		  memcmp(&said, &i->said, sizeof(said)) != 0 ||
+		  strcmp(refused_before, i->refused) != 0;
+	if (!changed)
 		return;
-	if (first || memcmp(&said, &i->said, sizeof(said)) != 0 ||
-	    strcmp(refused_before, i->refused) != 0)
-		say_change(&i->said, &said, i->refused);
+	say_change(&i->said, &said, readdressed, i->refused);
+	i->addresses = addresses;
 	i->said = said;
 	tune_voice(lan, i);
 	if (lan->changed)

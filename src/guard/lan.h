@@ -34,6 +34,7 @@ struct lan_interface {
 	int receive_fd; /* the engine's, kept to give it to the next engine */
 	int send_fd;
 	int voice_fd; /* the engine's own: says magic packets to UDP port 9 of this LAN, and nothing else to nobody else */
+	uint64_t addresses; /* a hash of our own there, to see that they changed */
 	struct lan_claim *claims;
 	size_t claims_n, claims_size;
 };
