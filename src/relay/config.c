@@ -340,6 +340,8 @@ static void on_key(void *who, uint32_t line, const char *name, const char *value
 		complain(r, line, name, "it has one line only");
 	else if (!more && r->seen[i])
 		complain(r, line, name, "it is there twice");
+	else if (!value[0] && keys[i].fallback[0])
+		complain(r, line, name, "it needs a value");
 	else
 		take_words(r, line, &keys[i], value);
 	r->seen[i] = true;
