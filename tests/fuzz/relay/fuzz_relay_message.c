@@ -8,6 +8,7 @@
 #include "proto/websocket.h"
 
 #include <assert.h>
+#include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -69,8 +70,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	if (!ws_utf8_valid(data, size) || json_read(text.at, text.n, &root, problem) < 0)
 		return 0;
-	/* The picker knows repeated members only of those that it picks. */
-	assert(good || json_member(root, "t") || json_member(root, "id") ||
+	/*
+	 * The picker refuses a member that it picks twice; and a NUL behind a number, which the library passes over.
+	 */
+	assert(good || memchr(data, 0, size) || json_member(root, "t") || json_member(root, "id") ||
 	       json_member(root, "sealed") || json_member(root, "final"));
 	machine_again(root);
 	event_again(root);
