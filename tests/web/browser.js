@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -14,9 +15,28 @@ export const OUTPUT = process.env.WEB_TEST_OUTPUT ?? fileURLToPath(new URL('../.
 
 fs.mkdirSync(OUTPUT, { recursive: true });
 
+const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
+
 export function launch(...args) {
+	return launchAt(CHROMIUM, ...args);
+}
+
+/* In a network namespace: a browser on that host. */
+export async function launchInside(namespace) {
+	const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'rouse-browser-'));
+	const program = path.join(folder, 'chromium');
+
+	fs.writeFileSync(program, `#!/bin/sh\nexec ip netns exec ${namespace} ${CHROMIUM} "$@"\n`, { mode: 0o755 });
+	try {
+		return await launchAt(program);
+	} finally {
+		fs.rmSync(folder, { recursive: true });
+	}
+}
+
+function launchAt(executablePath, ...args) {
 	return chromium.launch({
-		executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+		executablePath,
 		args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
 			'--disable-component-update', '--disable-sync', ...args],
 	});

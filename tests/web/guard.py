@@ -3,6 +3,7 @@ import hashlib
 import json
 import os
 import pathlib
+import socket
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "relay"))
@@ -45,6 +46,8 @@ class Driven:
         self.guard.tell({"t": "event", **rouse.event(**values)})
 
     def close(self):
+        # Another thread reads it: closing alone would not end the connection.
+        self.guard.ws.sock.shutdown(socket.SHUT_RDWR)
         self.guard.ws.close()
 
     def requests(self):

@@ -93,22 +93,42 @@ export class Relay {
 	}
 }
 
-/* A guard that tests drive: guard.do('join', { invitation }). */
-export class Guard {
-	constructor(relay) {
-		this.relay = relay;
-		this.process = child('/usr/bin/python3', [here('guard.py'), relay.origin], { stdio: ['pipe', 'pipe', 'inherit'] });
+/* A Python program that answers a line of JSON for each: driver.do('join', { invitation }). */
+export class Driver {
+	constructor(name, ...args) {
+		this.process = child('/usr/bin/python3', [here(name), ...args], { stdio: ['pipe', 'pipe', 'inherit'] });
 		this.lines = readline.createInterface({ input: this.process.stdout })[Symbol.asyncIterator]();
 	}
 
-	async do(what, options = {}) {
-		this.process.stdin.write(`${JSON.stringify({ do: what, ...options })}\n`);
-		const { value } = await this.lines.next();
+	async heard() {
+		const { value = '{"failed":"it ended"}' } = await this.lines.next();
 		const { ok, failed } = JSON.parse(value);
 
 		if (failed)
-			throw new Error(`${what}: ${failed}`);
+			throw new Error(failed);
 		return ok;
+	}
+
+	do(what, options = {}) {
+		this.process.stdin.write(`${JSON.stringify({ do: what, ...options })}\n`);
+		return this.heard();
+	}
+
+	/* Lets it clean up. */
+	async stop() {
+		const ended = new Promise((done) => { this.process.on('exit', done); });
+
+		this.process.stdin.end();
+		if (this.process.exitCode === null)
+			await ended;
+	}
+}
+
+/* A guard that does what it is told. */
+export class Guard extends Driver {
+	constructor(relay) {
+		super('guard.py', relay.origin);
+		this.relay = relay;
 	}
 
 	async join(invitation) {
@@ -120,9 +140,5 @@ export class Guard {
 
 		this.last = id;
 		return `${this.relay.origin}/#${this.home}.${id}.${secret}`;
-	}
-
-	stop() {
-		this.process.kill('SIGTERM');
 	}
 }

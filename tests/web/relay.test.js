@@ -21,7 +21,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
 	await page.context().close();
-	guard.stop();
+	await guard.stop();
 	await relay.stop();
 });
 
