@@ -123,7 +123,7 @@ class MachineCard {
 		const [since, lasts] = words.sinceTexts(machine, now);
 
 		setText(this.since, since);
-		setText(this.lasts, lasts);
+		setText(this.lasts, this.busy ? '' : lasts);
 		setText(this.last, machine.lastWake ? words.lastWakeText(machine.lastWake, now) : 'Not woken yet');
 		this.button.hidden = !home.mayWake();
 		this.button.classList.toggle('quiet', quiet && !this.busy);

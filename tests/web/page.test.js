@@ -1,9 +1,11 @@
 /* What a person does with the page, in a real browser, against the fixture: also what a real relay would not do. */
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
 
 import { launch, look, open, quiet } from './browser.js';
-import { Fixture, furnished } from './fixture.js';
+import { Fixture, WEB, furnished } from './fixture.js';
 
 let browser, relay, page, grant;
 
@@ -282,6 +284,21 @@ test('another window’s changes show here', async () => {
 	await other.getByRole('button', { name: 'Remove from this browser' }).click();
 	await other.getByRole('button', { name: 'Remove it' }).click();
 	await machine('nas').waitFor({ state: 'detached' });
+});
+
+test('it can be installed', async () => {
+	await openHome();
+	const session = await page.context().newCDPSession(page);
+	const { installabilityErrors } = await session.send('Page.getInstallabilityErrors');
+	const { errors, url } = await session.send('Page.getAppManifest');
+
+	assert.deepEqual(errors, []);
+	assert.equal(url, `${relay.origin}/manifest.webmanifest`);
+	/* What is left is the test's own: contexts of tests are private windows. */
+	assert.deepEqual(installabilityErrors.map((e) => e.errorId).filter((id) => id !== 'in-incognito'), []);
+	const icon = fs.readFileSync(path.join(WEB, 'icon.png'));
+
+	assert.deepEqual([icon.readUInt32BE(16), icon.readUInt32BE(20)], [512, 512]);
 });
 
 const PHRASE = 'apple-bread-cloud-delta-eagle-forest';
