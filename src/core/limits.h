@@ -72,7 +72,7 @@
 /* --- held packets and gates --- */
 
 #define HOLD_PER_MACHINE 64
-#define HOLD_PER_SOURCE 16
+#define HOLD_PER_SOURCE 48 /* one client of several machines, or a proxy for many people */
 #define HOLD_PER_FLOW 8 /* datagrams and echo requests; of SYNs the newest */
 #define GATE_PROBE (50 * MILLISECOND)
 #define GATE_SILENCE (3 * SECOND) /* neither SYN-ACK nor RST: a firewall drops the probes */
