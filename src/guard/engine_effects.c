@@ -27,9 +27,22 @@ static const uint8_t lan_requests[EFFECT_KINDS] = {
 	[EFFECT_REFRESH] = IPC_REFRESH,
 };
 
+/*
+ * What is asked or said again anyway, soon. When the monitor is behind it is left out: somebody who floods the LAN must
+ * not fill the queue that a wake or a store request needs as well.
+ */
+static const bool comes_again[IPC_KINDS] = {
+	[IPC_ANSWER] = true,	 [IPC_REPOINT] = true,	  [IPC_SOLICIT] = true,
+	[IPC_PROBE_PORT] = true, [IPC_PROBE_ECHO] = true, [IPC_REFRESH] = true,
+};
+
 static void tell(struct engine *e, const struct ipc_message *m, const uint8_t *packet, size_t n)
 {
-	int r = channel_send_parts(e->monitor, m, ipc_length(m), packet, n);
+	int r;
+
+	if (comes_again[m->kind] && channel_waiting(e->monitor))
+		return;
+	r = channel_send_parts(e->monitor, m, ipc_length(m), packet, n);
 
 	if (r < 0) {
 		log_error("engine: cannot tell the monitor (%s): %s", ipc_kind_name(m->kind),
