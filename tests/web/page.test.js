@@ -5,7 +5,7 @@ import path from 'node:path';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
 
 import { launch, look, open, quiet } from './browser.js';
-import { Fixture, WEB, furnished } from './fixture.js';
+import { Fixture, POLICY, WEB, furnished } from './fixture.js';
 
 let browser, relay, page, grant;
 
@@ -160,6 +160,7 @@ test('a guard that is offline cannot be overlooked, and nothing is asked of it',
 	await look(page, 'offline');
 	const asked = relay.requests.length;
 
+	assert.equal(await wake('nas').getAttribute('aria-disabled'), 'true');
 	await wake('nas').click({ force: true });
 	assert.match(await page.locator('#said').innerText(), /guard is offline/);
 	assert.equal(relay.requests.length, asked);
@@ -284,6 +285,14 @@ test('another window’s changes show here', async () => {
 	await other.getByRole('button', { name: 'Remove from this browser' }).click();
 	await other.getByRole('button', { name: 'Remove it' }).click();
 	await machine('nas').waitFor({ state: 'detached' });
+});
+
+test('the page has its policy with it, whoever serves it', async () => {
+	await page.goto(relay.origin);
+	const policy = await page.locator('meta[http-equiv="Content-Security-Policy"]').getAttribute('content');
+
+	/* Browsers take frame-ancestors from a header only. */
+	assert.equal(policy, POLICY.replace("frame-ancestors 'none'; ", ''));
 });
 
 test('it can be installed', async () => {
