@@ -86,9 +86,9 @@ static void serve_route(struct call *c)
 bool call_allowed(struct call *c, enum limit_kind kind, const void *key, size_t n,
 		  const struct rate *rate, const char *members)
 {
-	uint64_t wait = 0;
+	uint64_t wait = limits_take(&c->relay->limits, kind, key, n, rate, c->now_us);
 
-	if (limits_take(&c->relay->limits, kind, key, n, rate, c->now_us, &wait))
+	if (wait == 0)
 		return true;
 	reply_limited(c->visitor, wait, members);
 	return false;

@@ -26,13 +26,12 @@ static void refuse(struct guard *g, const char *why)
 	struct relay *r = g->visitor->relay;
 	char text[128], client[ADDR_TEXT];
 	uint8_t key[LIMIT_ADDRESS_MAX];
-	uint64_t wait;
 	int n = snprintf(text, sizeof(text), "{\"t\":\"refused\",\"why\":\"%s\"}", why);
 
 	r->metrics.counters[METRIC_JOINS_REFUSED]++;
 	log_info("a guard from %s is refused: %s", addr_format(&g->joining->client, client), why);
 	(void)limits_take(&r->limits, LIMIT_FAILURE, key, limit_address(&g->joining->client, key),
-			  &r->config.failures, clock_monotonic_us(), &wait);
+			  &r->config.failures, clock_monotonic_us());
 	guard_send(g, text, (size_t)n);
 	guard_close(g, WS_POLICY, why);
 }

@@ -112,7 +112,7 @@ static void on_stored(struct store_op *op)
 {
 	struct relay *r = op->context;
 	struct route_home *h = route_find(&r->route, op->home);
-	struct guard *g = guard_of(r, op);
+	struct guard *g;
 	char text[64];
 	int n;
 
@@ -182,22 +182,28 @@ static int add_grant(struct store_op *op, const struct json *v)
 	return 0;
 }
 
+/* What a list is of. */
+struct list_kind {
+	enum store_kind kind;
+	uint16_t most;
+	int (*add)(struct store_op *op, const struct json *v);
+};
+
 /* A list, maybe in parts: 0 or -EINVAL. */
-static int on_list(struct guard *g, const struct json *root, struct store_op **op, uint16_t *count,
-		   uint16_t most, enum store_kind kind,
-		   int (*add)(struct store_op *op, const struct json *v))
+static int on_list(struct guard *g, const struct json *root, const struct list_kind *kind,
+		   struct store_op **op, uint16_t *count)
 {
 	const struct json *list = json_member(root, "list");
 	size_t n = json_count(list);
 
 	if (!*op) {
-		*op = new_op(g, kind);
+		*op = new_op(g, kind->kind);
 		*count = 0;
 	}
-	if (!*op || json_kind_of(list) != JSON_KIND_LIST || n > (size_t)(most - *count))
+	if (!*op || json_kind_of(list) != JSON_KIND_LIST || n > (size_t)(kind->most - *count))
 		return -EINVAL;
 	for (size_t i = 0; i < n; i++)
-		if (add(*op, json_item(list, i)) < 0)
+		if (kind->add(*op, json_item(list, i)) < 0)
 			return -EINVAL;
 	*count = (uint16_t)(*count + n);
 	if (json_truth(json_member(root, "more")))
@@ -209,14 +215,16 @@ static int on_list(struct guard *g, const struct json *root, struct store_op **o
 
 static int on_machines(struct guard *g, const struct json *root)
 {
-	return on_list(g, root, &g->machines, &g->machines_n, RELAY_MACHINES_MAX, STORE_MACHINES,
-		       add_machine);
+	static const struct list_kind kind = { STORE_MACHINES, RELAY_MACHINES_MAX, add_machine };
+
+	return on_list(g, root, &kind, &g->machines, &g->machines_n);
 }
 
 static int on_grants(struct guard *g, const struct json *root)
 {
-	return on_list(g, root, &g->grants, &g->grants_n, RELAY_GRANTS_MAX, STORE_GRANTS,
-		       add_grant);
+	static const struct list_kind kind = { STORE_GRANTS, RELAY_GRANTS_MAX, add_grant };
+
+	return on_list(g, root, &kind, &g->grants, &g->grants_n);
 }
 
 static int on_machine(struct guard *g, const struct json *root)
@@ -317,7 +325,6 @@ void guard_message(struct guard *g, struct slice text)
 	};
 	struct relay *r = g->visitor->relay;
 	struct slice type;
-	uint64_t wait;
 
 	if (json_pick(text, p, PICKS) < 0 || json_pick_word(p[T].value, &type) < 0) {
 		nonsense(g, "json");
@@ -328,8 +335,8 @@ void guard_message(struct guard *g, struct slice text)
 		on_answer(g, p, text.n);
 		return;
 	}
-	if (!limits_take(&r->limits, LIMIT_STATE, g->home->id, RELAY_HOME_SIZE, &rate,
-			 clock_monotonic_us(), &wait))
+	if (limits_take(&r->limits, LIMIT_STATE, g->home->id, RELAY_HOME_SIZE, &rate,
+			clock_monotonic_us()))
 		guard_close(g, GUARD_FLOOD, "too many messages");
 	else if (slice_is(type, "challenge"))
 		on_challenge(g, p);

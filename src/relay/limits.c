@@ -65,23 +65,21 @@ static struct limit_bucket *find(struct limits *l, enum limit_kind kind, const v
 	return fullest;
 }
 
-bool limits_take(struct limits *l, enum limit_kind kind, const void *key, size_t n,
-		 const struct rate *rate, uint64_t now_us, uint64_t *ret_wait_us)
+uint64_t limits_take(struct limits *l, enum limit_kind kind, const void *key, size_t n,
+		     const struct rate *rate, uint64_t now_us)
 {
 	struct limit_bucket *b;
 	uint64_t one, full_at;
 
 	if (rate->limit == 0)
-		return true;
+		return 0;
 	b = find(l, kind, key, n);
 	one = rate->window_us / rate->limit;
 	full_at = b->full_at_us > now_us ? b->full_at_us : now_us;
-	if (full_at + one > now_us + rate->window_us) {
-		*ret_wait_us = full_at + one - now_us - rate->window_us;
-		return false;
-	}
+	if (full_at + one > now_us + rate->window_us)
+		return full_at + one - now_us - rate->window_us;
 	b->full_at_us = full_at + one;
-	return true;
+	return 0;
 }
 
 void limits_give(struct limits *l, enum limit_kind kind, const void *key, size_t n,

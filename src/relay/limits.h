@@ -47,9 +47,9 @@ void limits_done(struct limits *l);
 #define LIMIT_ADDRESS_MAX 9
 size_t limit_address(const struct addr *a, uint8_t to[static LIMIT_ADDRESS_MAX]);
 
-/* Takes one; false: there is none left, *ret_wait_us says when there will be. */
-bool limits_take(struct limits *l, enum limit_kind kind, const void *key, size_t n,
-		 const struct rate *rate, uint64_t now_us, uint64_t *ret_wait_us);
+/* Takes one and returns 0; or there is none left: the microseconds until there is. */
+uint64_t limits_take(struct limits *l, enum limit_kind kind, const void *key, size_t n,
+		     const struct rate *rate, uint64_t now_us);
 /* Gives one back. */
 void limits_give(struct limits *l, enum limit_kind kind, const void *key, size_t n,
 		 const struct rate *rate);

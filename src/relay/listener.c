@@ -80,7 +80,7 @@ int listener_open(struct listener *l, struct relay *r)
 	for (; l->n < r->config.listen_n; l->n++) {
 		const struct config_endpoint *e = &r->config.listen[l->n];
 		char text[ADDR_TEXT];
-		int fd;
+		int fd = -1;
 		int result = open_one(e, &fd);
 
 		if (result < 0) {

@@ -59,11 +59,12 @@ int schema_version(struct db *d)
 	return r;
 }
 
-static int run_step(struct db *d, int step, bool (*before)(void *context, int step, int statement),
-		    void *context)
+/* The statements of a step, in a transaction that is open. */
+static int run_statements(struct db *d, int step,
+			  bool (*before)(void *context, int step, int statement), void *context)
 {
 	char set[64];
-	int r = db_run(d, "BEGIN IMMEDIATE");
+	int r = 0;
 	int i;
 
 	for (i = 0; r == 0 && i < STATEMENTS_MAX && steps[step][i]; i++) {
@@ -76,11 +77,32 @@ static int run_step(struct db *d, int step, bool (*before)(void *context, int st
 		r = db_run(d, set);
 	if (r == 0 && before && !before(context, step, i))
 		return -ECANCELED;
+	return r;
+}
+
+/*
+ * The next step, if there is one up to `version`: 1, or 0 when there is none. Where the database stands is read inside of the
+ * transaction: another program may be doing the same.
+ */
+static int run_step(struct db *d, int version,
+		    bool (*before)(void *context, int step, int statement), void *context)
+{
+	int at, r = db_run(d, "BEGIN IMMEDIATE");
+
+	if (r < 0)
+		return r;
+	at = schema_version(d);
+	r = at < 0 ? at : 0;
+	if (r == 0 && at < version)
+		r = run_statements(d, at, before, context);
+	/* A power cut rolls nothing back: the next start does. */
+	if (r == -ECANCELED)
+		return r;
 	if (r == 0)
 		r = db_run(d, "COMMIT");
 	if (r < 0 && !db_idle(d))
 		(void)db_run(d, "ROLLBACK");
-	return r;
+	return r < 0 ? r : at < version;
 }
 
 int schema_migrate(struct db *d, int version,
@@ -91,7 +113,9 @@ int schema_migrate(struct db *d, int version,
 
 	if (at > SCHEMA_VERSION)
 		return -EPROTO;
-	for (; r == 0 && at < version; at++)
-		r = run_step(d, at, before, context);
+	/* What is up to date is not written to: it may be on a medium that cannot be. */
+	if (r == 0 && at < version)
+		while ((r = run_step(d, version, before, context)) == 1)
+			;
 	return r;
 }

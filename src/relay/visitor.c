@@ -252,7 +252,6 @@ static bool admit(struct relay *r, const struct addr *peer, bool proxied,
 		  struct limit_count **ret_counted)
 {
 	uint8_t key[LIMIT_ADDRESS_MAX];
-	uint64_t wait;
 
 	*ret_counted = NULL;
 	if (r->draining || r->visitors_n >= r->config.connections ||
@@ -260,8 +259,8 @@ static bool admit(struct relay *r, const struct addr *peer, bool proxied,
 		return false;
 	if (proxied)
 		return true;
-	if (!limits_take(&r->limits, LIMIT_CONNECT, key, limit_address(peer, key),
-			 &r->config.connects, clock_monotonic_us(), &wait))
+	if (limits_take(&r->limits, LIMIT_CONNECT, key, limit_address(peer, key),
+			&r->config.connects, clock_monotonic_us()))
 		return false;
 	*ret_counted = limits_count(&r->limits, peer, (uint32_t)r->config.connections_per_address);
 	return *ret_counted != NULL;
