@@ -22,8 +22,6 @@ static const struct {
 	[PROBLEM_LENGTH_REQUIRED] = { 411, "length-required", "The body needs a Content-Length" },
 	[PROBLEM_TOO_LARGE] = { 413, "too-large", "The body is too large" },
 	[PROBLEM_TARGET_TOO_LONG] = { 414, "target-too-long", "The address is too long" },
-	[PROBLEM_MEDIA_TYPE] = { 415, "unsupported-media-type",
-				 "The body must be application/json" },
 	[PROBLEM_EXPECTATION] = { 417, "expectation", "Expect is not supported" },
 	[PROBLEM_UPGRADE_REQUIRED] = { 426, "upgrade-required",
 				       "Guards connect here by WebSocket" },
