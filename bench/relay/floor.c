@@ -14,8 +14,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 59\r\n\r\n"
-			     "{\"status\":\"ok\",\"version\":\"0.1.0\",\"guards\":0,\"storage\":\"ok\"}";
+static const char answer[] =
+	"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 59\r\n\r\n"
+	"{\"status\":\"ok\",\"version\":\"0.1.0\",\"guards\":0,\"storage\":\"ok\"}";
 
 int main(int argc, char **argv)
 {

@@ -33,7 +33,19 @@
 #define IN_FLIGHT 256
 #define BUFFER 1536
 
-enum state { OFF, WAITING, CONNECTING, SHAKING, UPGRADING, HELLO, JOINING, STORING, JOINED, READY, BUSY };
+enum state {
+	OFF,
+	WAITING,
+	CONNECTING,
+	SHAKING,
+	UPGRADING,
+	HELLO,
+	JOINING,
+	STORING,
+	JOINED,
+	READY,
+	BUSY
+};
 
 struct conn {
 	int fd;
@@ -107,7 +119,8 @@ static void begin(struct conn *c)
 	c->state = CONNECTING;
 	c->used = 0;
 	c->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-	if (c->fd < 0 || (connect(c->fd, (struct sockaddr *)&to, sizeof(to)) < 0 && errno != EINPROGRESS)) {
+	if (c->fd < 0 ||
+	    (connect(c->fd, (struct sockaddr *)&to, sizeof(to)) < 0 && errno != EINPROGRESS)) {
 		drop(c);
 		return;
 	}
@@ -152,7 +165,8 @@ static void upgrade(struct conn *c)
 	int n = snprintf(text, sizeof(text),
 			 "GET /guard HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUpgrade: websocket\r\n"
 			 "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-			 "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: rouse.v1\r\n\r\n", port);
+			 "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: rouse.v1\r\n\r\n",
+			 port);
 
 	c->state = UPGRADING;
 	put(c, text, (size_t)n);
@@ -191,16 +205,20 @@ static void tell_state(struct conn *c)
 	say(c, text);
 	if (c->state == WAITING)
 		return;
-	say(c, "{\"t\":\"machines\",\"more\":false,\"list\":[{\"id\":1,\"name\":\"nas\",\"state\":\"asleep\","
-	       "\"since\":\"2026-01-01T00:00:00Z\",\"expected_seconds\":6.4,\"watts\":null,\"slept\":null,"
+	say(c, "{\"t\":\"machines\",\"more\":false,\"list\":[{\"id\":1,\"name\":\"nas\",\"state\":"
+	       "\"asleep\","
+	       "\"since\":\"2026-01-01T00:00:00Z\",\"expected_seconds\":6.4,\"watts\":null,"
+	       "\"slept\":null,"
 	       "\"last_wake\":null}]}");
 	if (c->state == WAITING)
 		return;
-	snprintf(text, sizeof(text),
-		 "{\"t\":\"grants\",\"ack\":1,\"more\":false,\"list\":[{\"id\":\"%s\",\"kind\":\"plain\",\"view\":null,"
-		 "\"token\":\"%s\",\"salt\":null,\"label\":null,\"machines\":[1],\"can\":[\"wake\"],"
-		 "\"get\":false,\"expires\":null}]}",
-		 b64_encode(c->token, 9, id), b64_encode(hash, 32, t));
+	snprintf(
+		text, sizeof(text),
+		"{\"t\":\"grants\",\"ack\":1,\"more\":false,\"list\":[{\"id\":\"%s\",\"kind\":"
+		"\"plain\",\"view\":null,"
+		"\"token\":\"%s\",\"salt\":null,\"label\":null,\"machines\":[1],\"can\":[\"wake\"],"
+		"\"get\":false,\"expires\":null}]}",
+		b64_encode(c->token, 9, id), b64_encode(hash, 32, t));
 	c->state = STORING;
 	say(c, text);
 }
@@ -211,7 +229,8 @@ static void answer(struct conn *c, const char *request)
 	char text[512];
 
 	snprintf(text, sizeof(text),
-		 "{\"t\":\"answer\",\"id\":%lu,\"final\":true,\"outcome\":\"awake\",\"result\":{\"result\":\"awake\","
+		 "{\"t\":\"answer\",\"id\":%lu,\"final\":true,\"outcome\":\"awake\",\"result\":{"
+		 "\"result\":\"awake\","
 		 "\"why\":null,\"machine\":\"nas\",\"attempts\":1,\"awake_seconds\":6.4,"
 		 "\"ready\":[{\"port\":\"tcp/22\",\"seconds\":7.1}]}}",
 		 id ? strtoul(id + 5, NULL, 10) : 0);
@@ -325,13 +344,13 @@ static size_t take(struct conn *c)
 static void read_all(struct conn *c)
 {
 	while (c->state > WAITING) {
-		ssize_t r = c->ssl ? SSL_read(c->ssl, c->in + c->used, (int)(BUFFER - 1 - c->used)) :
-				     recv(c->fd, c->in + c->used, BUFFER - 1 - c->used, 0);
+		ssize_t r = c->ssl ? SSL_read(c->ssl, c->in + c->used, (int)(BUFFER - 1 - c->used))
+				   : recv(c->fd, c->in + c->used, BUFFER - 1 - c->used, 0);
 		size_t taken;
 
 		if (r <= 0) {
-			bool again = c->ssl ? SSL_get_error(c->ssl, (int)r) == SSL_ERROR_WANT_READ :
-					      r < 0 && errno == EAGAIN;
+			bool again = c->ssl ? SSL_get_error(c->ssl, (int)r) == SSL_ERROR_WANT_READ
+					    : r < 0 && errno == EAGAIN;
 			if (!again)
 				drop(c);
 			return;
@@ -397,7 +416,8 @@ static void turn(int wait_ms)
 	for (size_t i = 0; i < guards_n; i++) {
 		struct conn *g = &guards[i];
 
-		if (g->state == WAITING && g->due <= t && in_flight < (g->failures ? 100000 : IN_FLIGHT)) {
+		if (g->state == WAITING && g->due <= t &&
+		    in_flight < (g->failures ? 100000 : IN_FLIGHT)) {
 			begin(g);
 		} else if (g->state == JOINED && g->due <= t) {
 			uint8_t ping[6] = { 0x89, 0x80 };
@@ -422,7 +442,8 @@ static void do_join(size_t n)
 	began = now();
 	while (joined_n < guards_n && now() - began < 120)
 		turn(5);
-	printf("{\"joined\":%zu,\"seconds\":%.3f,\"refused\":%zu}\n", joined_n, now() - began, refused_n);
+	printf("{\"joined\":%zu,\"seconds\":%.3f,\"refused\":%zu}\n", joined_n, now() - began,
+	       refused_n);
 }
 
 static int compare(const void *a, const void *b)
@@ -464,9 +485,11 @@ static void do_wakes(double seconds, double rate, size_t n)
 	measuring = false;
 	kept = done_n < 4000000 ? done_n : 4000000;
 	qsort(latencies, kept, sizeof(*latencies), compare);
-	printf("{\"wakes\":%zu,\"sent\":%zu,\"wrong\":%zu,\"seconds\":%.3f,\"p50_us\":%.1f,\"p99_us\":%.1f,"
-	       "\"max_us\":%.1f}\n", done_n, sent, wrong_n, now() - began, at_percent(kept, 50),
-	       at_percent(kept, 99), at_percent(kept, 100));
+	printf("{\"wakes\":%zu,\"sent\":%zu,\"wrong\":%zu,\"seconds\":%.3f,\"p50_us\":%.1f,\"p99_"
+	       "us\":%.1f,"
+	       "\"max_us\":%.1f}\n",
+	       done_n, sent, wrong_n, now() - began, at_percent(kept, 50), at_percent(kept, 99),
+	       at_percent(kept, 100));
 	for (size_t i = 0; i < n; i++)
 		drop(&clients[i]);
 }
@@ -504,7 +527,8 @@ static void do_back(double seconds)
 	turn(0);
 	while ((joined_n < guards_n || now() - began < 0.2) && now() - began < seconds)
 		turn(5);
-	printf("{\"joined\":%zu,\"seconds\":%.3f,\"refused\":%zu}\n", joined_n, now() - began, refused_n);
+	printf("{\"joined\":%zu,\"seconds\":%.3f,\"refused\":%zu}\n", joined_n, now() - began,
+	       refused_n);
 }
 
 static void command(const char *line)

@@ -7,7 +7,7 @@
 #include <stddef.h>
 
 /* Characters of n bytes, and with the NUL. */
-#define B64_LENGTH(n) (((n) * 4 + 2) / 3)
+#define B64_LENGTH(n) (((n)*4 + 2) / 3)
 #define B64_TEXT(n) (B64_LENGTH(n) + 1)
 
 /* Writes B64_TEXT(n) characters; returns `to`. */

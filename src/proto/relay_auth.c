@@ -13,7 +13,8 @@ void relay_part_text(struct writer *w, const char *text)
 	relay_part(w, text, strlen(text));
 }
 
-void relay_home_of(const uint8_t key[static RELAY_KEY_SIZE], uint8_t ret_home[static RELAY_HOME_SIZE])
+void relay_home_of(const uint8_t key[static RELAY_KEY_SIZE],
+		   uint8_t ret_home[static RELAY_HOME_SIZE])
 {
 	static const char label[] = "rouse-home-v1";
 	uint8_t bytes[sizeof(label) - 1 + RELAY_KEY_SIZE];

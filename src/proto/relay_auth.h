@@ -27,7 +27,8 @@
 void relay_part(struct writer *w, const void *bytes, size_t n);
 void relay_part_text(struct writer *w, const char *text);
 
-void relay_home_of(const uint8_t key[static RELAY_KEY_SIZE], uint8_t ret_home[static RELAY_HOME_SIZE]);
+void relay_home_of(const uint8_t key[static RELAY_KEY_SIZE],
+		   uint8_t ret_home[static RELAY_HOME_SIZE]);
 
 #define RELAY_JOIN_SIGNED_MAX (13 + RELAY_ORIGIN_MAX + RELAY_CHALLENGE_SIZE + 12)
 /* What a guard signs; returns its length, 0 when the origin is too long. */

@@ -17,7 +17,8 @@ static uint64_t ask_whole(struct asking *a, const char *key, uint64_t least, uin
 	const struct json *v = json_member(a->of, key);
 	int64_t n = json_whole(v);
 
-	if (json_kind_of(v) != JSON_KIND_WHOLE || n < 0 || (uint64_t)n < least || (uint64_t)n > most)
+	if (json_kind_of(v) != JSON_KIND_WHOLE || n < 0 || (uint64_t)n < least ||
+	    (uint64_t)n > most)
 		a->wrong = true;
 	return (uint64_t)n;
 }
@@ -93,7 +94,8 @@ bool relay_name_valid(const char *name)
 	return n >= 1 && n <= RELAY_NAME_MAX;
 }
 
-static void ask_name(struct asking *a, const char *key, bool null, char to[static RELAY_NAME_MAX + 1])
+static void ask_name(struct asking *a, const char *key, bool null,
+		     char to[static RELAY_NAME_MAX + 1])
 {
 	const char *text;
 
@@ -108,7 +110,8 @@ static void ask_name(struct asking *a, const char *key, bool null, char to[stati
 }
 
 /* A word of ours: "no-sign-of-life", "tcp/22". */
-static void ask_word(struct asking *a, const char *key, bool null, char to[static RELAY_WORD_MAX + 1])
+static void ask_word(struct asking *a, const char *key, bool null,
+		     char to[static RELAY_WORD_MAX + 1])
 {
 	const char *text;
 	size_t n;
@@ -118,7 +121,8 @@ static void ask_word(struct asking *a, const char *key, bool null, char to[stati
 		return;
 	text = ask_text(a, key);
 	n = strlen(text);
-	if (n < 1 || n > RELAY_WORD_MAX || strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-/") != n)
+	if (n < 1 || n > RELAY_WORD_MAX ||
+	    strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-/") != n)
 		a->wrong = true;
 	else
 		memcpy(to, text, n + 1);

@@ -57,7 +57,14 @@ struct ws_reader {
 };
 
 /* What was read; everything from 1000 on is the code to close with. */
-enum ws_read { WS_READ_MORE, WS_READ_NOTHING, WS_READ_TEXT, WS_READ_PING, WS_READ_PONG, WS_READ_CLOSE };
+enum ws_read {
+	WS_READ_MORE,
+	WS_READ_NOTHING,
+	WS_READ_TEXT,
+	WS_READ_PING,
+	WS_READ_PONG,
+	WS_READ_CLOSE
+};
 
 struct ws_payload {
 	uint8_t *bytes; /* in the reader's memory or the caller's, until the next call */

@@ -79,7 +79,8 @@ char *ws_accept(const char key[static WS_KEY_LENGTH], char to[static WS_ACCEPT_T
 	memcpy(bytes + WS_KEY_LENGTH, magic, sizeof(magic) - 1);
 	sha1_of_60(bytes, digest);
 	for (unsigned int i = 0; i < 21; i += 3) {
-		uint32_t v = (uint32_t)digest[i] << 16 | (uint32_t)digest[i + 1] << 8 | digest[i + 2];
+		uint32_t v = (uint32_t)digest[i] << 16 | (uint32_t)digest[i + 1] << 8 |
+			     digest[i + 2];
 
 		for (unsigned int shift = 24; shift > 0; shift -= 6)
 			*out++ = letters[v >> (shift - 6) & 63];
