@@ -170,20 +170,20 @@ static void ended(void *context, unsigned int what)
 static int start(struct role *r)
 {
 	struct monitor *m = r->monitor;
-	struct role_descriptor voices[LAN_INTERFACES + 1];
-	size_t voices_n = 0;
+	struct role_descriptor more[LAN_INTERFACES + 1];
+	struct role_descriptors given = { .sister = m->sisters[r->kind], .more = more };
 	int ends[2];
 	int e = channel_pair(ends);
 
 	if (e < 0)
 		return e;
 	for (uint8_t slot = 0; r->kind == ROLE_ENGINE && slot < LAN_INTERFACES; slot++)
-		voices[voices_n++] = (struct role_descriptor){ m->lan.slots[slot].voice_fd,
-							       ROLE_FD_VOICES + slot };
+		more[given.more_n++] = (struct role_descriptor){ m->lan.slots[slot].voice_fd,
+								 ROLE_FD_VOICES + slot };
 	if (r->kind == ROLE_ENGINE)
-		voices[voices_n++] = (struct role_descriptor){ m->relay.pair[0], ROLE_FD_UPLINK };
-	e = role_spawn(&m->image, words[r->kind].argv, ends[1], m->sisters[r->kind], voices,
-		       voices_n, &r->process);
+		more[given.more_n++] = (struct role_descriptor){ m->relay.pair[0], ROLE_FD_UPLINK };
+	given.monitor = ends[1];
+	e = role_spawn(&m->image, words[r->kind].argv, &given, &r->process);
 	close(ends[1]);
 	if (e < 0) {
 		log_error("cannot start the %s: %s", words[r->kind].name, strerror(-e));

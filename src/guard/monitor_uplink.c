@@ -138,7 +138,9 @@ int uplink_start(struct relay_side *s)
 	e = channel_pair(ends);
 	if (e < 0)
 		return e;
-	e = role_spawn(&s->image, words, ends[1], s->pair[1], NULL, 0, &s->process);
+	e = role_spawn(&s->image, words,
+		       &(struct role_descriptors){ .monitor = ends[1], .sister = s->pair[1] },
+		       &s->process);
 	close(ends[1]);
 	if (e < 0) {
 		log_error("cannot start the uplink: %s", strerror(-e));

@@ -63,9 +63,8 @@ struct child {
 	const struct role_image *image;
 	char *const *argv;
 	char **environment;
-	int monitor, sister, error;
-	const struct role_descriptor *more;
-	size_t more_n;
+	const struct role_descriptors *given;
+	int error;
 	pid_t parent;
 };
 
@@ -75,15 +74,15 @@ static int child_descriptors(const struct child *c)
 	struct role_descriptor d[DESCRIPTORS] = {
 		{ .fd = c->image->null, .at = 0 },
 		{ .fd = c->image->null, .at = 1 },
-		{ .fd = c->monitor, .at = ROLE_FD_MONITOR },
-		{ .fd = c->sister, .at = ROLE_FD_SISTER },
+		{ .fd = c->given->monitor, .at = ROLE_FD_MONITOR },
+		{ .fd = c->given->sister, .at = ROLE_FD_SISTER },
 		{ .fd = c->image->image, .at = FD_IMAGE },
 		{ .fd = c->error, .at = FD_ERROR },
 	};
 	size_t n = 6;
 
-	for (size_t i = 0; i < c->more_n; i++)
-		d[n++] = c->more[i];
+	for (size_t i = 0; i < c->given->more_n; i++)
+		d[n++] = c->given->more[i];
 	for (size_t i = 0; i < n; i++) {
 		d[i].fd = fcntl(d[i].fd < 0 ? c->image->null : d[i].fd, F_DUPFD_CLOEXEC,
 				FD_FIRST_SPARE);
@@ -219,20 +218,14 @@ static int child_start(struct child *c, struct role_process *ret_process)
 	return 0;
 }
 
-int role_spawn(const struct role_image *i, char *const argv[], int monitor, int sister,
-	       const struct role_descriptor *more, size_t more_n, struct role_process *ret_process)
+int role_spawn(const struct role_image *i, char *const argv[], const struct role_descriptors *given,
+	       struct role_process *ret_process)
 {
 	char *environment[ENVIRONMENT + 1];
-	struct child c = { .image = i,
-			   .argv = argv,
-			   .environment = environment,
-			   .monitor = monitor,
-			   .sister = sister,
-			   .more = more,
-			   .more_n = more_n };
+	struct child c = { .image = i, .argv = argv, .environment = environment, .given = given };
 	int r;
 
-	assert(more_n <= ROLE_DESCRIPTORS_MAX);
+	assert(given->more_n <= ROLE_DESCRIPTORS_MAX);
 	r = environment_make(environment);
 	if (r < 0)
 		return r;

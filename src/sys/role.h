@@ -14,7 +14,8 @@
 enum {
 	ROLE_FD_MONITOR = 3, /* channel to the monitor */
 	ROLE_FD_SISTER = 4, /* channel to the sister role (engine - control) */
-	ROLE_FD_UPLINK = 5, /* the engine's channel to the uplink, which has the other end as its sister */
+	ROLE_FD_UPLINK =
+		5, /* the engine's channel to the uplink, which has the other end as its sister */
 	ROLE_FD_VOICES = 16, /* to 31: the engine's voices, one an interface (guard/lan.h) */
 	ROLE_FD_VOICES_END = 32,
 };
@@ -25,6 +26,14 @@ struct role_descriptor {
 };
 
 #define ROLE_DESCRIPTORS_MAX 32
+
+/* Everything that a role is given; -1 is /dev/null. */
+struct role_descriptors {
+	int monitor; /* becomes ROLE_FD_MONITOR */
+	int sister; /* becomes ROLE_FD_SISTER */
+	const struct role_descriptor *more;
+	size_t more_n; /* at most ROLE_DESCRIPTORS_MAX */
+};
 
 /* Opened once at start, before any sandbox. */
 struct role_image {
@@ -43,13 +52,12 @@ struct role_process {
 
 /*
  * Starts the image again. `argv` ends with NULL; argv[0] names the role. The new process has: 0 and
- * 1 on /dev/null, 2 as here, `monitor` as 3 and `sister` as 4 (-1: /dev/null), no other descriptor;
- * and `more` where they say; a minimal environment (time zone and journal stream); no capability, no blocked signal; and dies
+ * 1 on /dev/null, 2 as here, those of `given` where they belong and no other descriptor; a minimal environment (time zone and journal stream); no capability, no blocked signal; and dies
  * with this process. The caller closes its copies of the role's ends. 0 once the image runs; the
  * error of fork(2) or of execveat(2) otherwise.
  */
-int role_spawn(const struct role_image *i, char *const argv[], int monitor, int sister,
-	       const struct role_descriptor *more, size_t more_n, struct role_process *ret_process);
+int role_spawn(const struct role_image *i, char *const argv[], const struct role_descriptors *given,
+	       struct role_process *ret_process);
 
 /* How a process ended. */
 struct role_end {

@@ -76,13 +76,15 @@ struct started {
 static void start(struct started *s, char *word)
 {
 	char *argv[] = { word, NULL };
+	struct role_descriptors given;
 	int fds[2];
 	struct pollfd p;
 	ssize_t n;
 
 	assert_int_equal(role_image_open(&s->image), 0);
 	assert_int_equal(channel_pair(fds), 0);
-	assert_int_equal(role_spawn(&s->image, argv, fds[1], -1, NULL, 0, &s->process), 0);
+	given = (struct role_descriptors){ .monitor = fds[1], .sister = -1 };
+	assert_int_equal(role_spawn(&s->image, argv, &given, &s->process), 0);
 	close(fds[1]);
 	s->fd = fds[0];
 	p = (struct pollfd){ .fd = s->fd, .events = POLLIN };
@@ -195,6 +197,7 @@ static void test_dies_with_the_monitor(void **state)
 
 static void test_cannot_start(void **state)
 {
+	const struct role_descriptors nothing = { .monitor = -1, .sister = -1 };
 	struct role_image image;
 	struct role_process p;
 	char *argv[] = { words[2], NULL };
@@ -203,7 +206,7 @@ static void test_cannot_start(void **state)
 	assert_int_equal(role_image_open(&image), 0);
 	close(image.image);
 	image.image = open("/etc/passwd", O_PATH | O_CLOEXEC);
-	assert_int_equal(role_spawn(&image, argv, -1, -1, NULL, 0, &p), -EACCES);
+	assert_int_equal(role_spawn(&image, argv, &nothing, &p), -EACCES);
 	role_image_close(&image);
 }
 

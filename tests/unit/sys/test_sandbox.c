@@ -487,8 +487,12 @@ static int start_role(struct role_image *image, const char *name, const char *ac
 	if (channel_pair(fds) < 0 || loop_new(&talk.loop) < 0)
 		return UNABLE;
 	/* Nobody is the uplink here, but its number is taken, as in the guard. */
-	if (role_spawn(image, argv, fds[1], -1, &(struct role_descriptor){ -1, ROLE_FD_UPLINK }, 1,
-		       &p) < 0)
+	const struct role_descriptor uplink = { -1, ROLE_FD_UPLINK };
+	const struct role_descriptors given = {
+		.monitor = fds[1], .sister = -1, .more = &uplink, .more_n = 1
+	};
+
+	if (role_spawn(image, argv, &given, &p) < 0)
 		return UNABLE;
 	close(fds[1]);
 	if (channel_new(talk.loop, fds[0], 32, 320, &handler, &c) < 0)
