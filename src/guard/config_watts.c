@@ -10,6 +10,7 @@ static const char *spec_watts_parse(const struct config_key *k, const char *word
 
 	if (!why)
 		*(uint16_t *)field = (uint16_t)v;
+	/* cppcheck-suppress returnDanglingLifetime ; a parser returns a literal, never its field */
 	return why;
 }
 

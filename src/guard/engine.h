@@ -55,7 +55,7 @@ struct engine {
 };
 
 /* engine_sense.c: bytes of the LAN -> evidence for the core */
-void engine_sense(struct engine *e, struct engine_interface *i, bool tap, struct packet_frame *f,
+void engine_sense(struct engine *e, struct engine_interface *i, bool tap, struct packet_frame *raw,
 		  struct moment now);
 
 /* engine_effects.c: what the core wants -> requests to the monitor */

@@ -8,6 +8,7 @@
 #include "wire/ndp.h"
 #include "wire/wol.h"
 
+#include <assert.h>
 #include <string.h>
 
 #define FRAME_ROOM 256 /* the largest of our own frames, a neighbour advertisement, is 86 bytes */
@@ -79,12 +80,21 @@ static void encode_claim(struct request *r, const struct mac *mac, const struct 
 					  .override = true });
 }
 
+/* The machine of a request that must name one: permitted() refused those that do not. */
+static const struct listing *machine_of(const struct request *r)
+{
+	assert(r->machine);
+	return r->machine;
+}
+
 /* The MAC that a request may speak for: the virtual one, or the machine's own. */
 static const struct mac *claim_mac(const struct request *r)
 {
+	const struct mac *own = &machine_of(r)->mac;
+
 	if (mac_is_zero(&r->lan->mac))
 		return &r->on->said.claim;
-	return mac_equal(&r->lan->mac, &r->machine->mac) ? &r->machine->mac : NULL;
+	return mac_equal(&r->lan->mac, own) ? own : NULL;
 }
 
 static enum transmit_verdict do_answer(struct request *r)
@@ -152,7 +162,7 @@ static enum transmit_verdict do_probe(struct request *r, bool port)
 
 	if (!own)
 		return TRANSMIT_NOT_NOW;
-	struct envelope e = { .eth_dst = r->machine->mac,
+	struct envelope e = { .eth_dst = machine_of(r)->mac,
 			      .eth_src = r->on->said.own,
 			      .ip_src = *own,
 			      .ip_dst = r->lan->addr };
@@ -220,7 +230,7 @@ enum transmit_verdict transmit_lan(const struct lan *lan, const struct directory
 	case IPC_REFRESH:
 		return do_refresh(&r);
 	case IPC_WAKE:
-		return transmit_magic(lan, r.machine);
+		return transmit_magic(lan, machine_of(&r));
 	default:
 		return TRANSMIT_FORBIDDEN;
 	}
