@@ -153,6 +153,11 @@ static bool ports_has(const struct ports *p, uint32_t port)
 	return p->set[port / 64] >> port % 64 & 1;
 }
 
+static bool ports_equal(const struct ports *a, const struct ports *b)
+{
+	return a->any == b->any && memcmp(a->set, b->set, sizeof(a->set)) == 0;
+}
+
 static int read_ports(struct reading *r, const struct json *list, struct ports *p)
 {
 	size_t n = json_count(list);
@@ -304,14 +309,14 @@ static int check_monitor(struct reading *r, const struct json *list, struct port
 			error = read_ports(r, json_member(entry, "port"), p);
 		if (error < 0)
 			return error;
-		*ret_same = *ret_same && (p == first || memcmp(p, first, sizeof(*p)) == 0);
+		*ret_same = *ret_same && (p == first || ports_equal(p, first));
 	}
 	return 0;
 }
 
 static int read_monitor(struct reading *r, const struct json *list, bool with_rules)
 {
-	struct ports ports;
+	struct ports ports = { 0 };
 	bool same;
 	int error;
 
