@@ -204,22 +204,28 @@ static int append_cut(struct file_append *f)
 	return 0;
 }
 
+/* A regular file, and open to nobody else: one of an earlier version may be. */
+static int append_inspect(const struct file_append *f, mode_t mode, struct stat *ret_stat)
+{
+	if (fstat(f->fd, ret_stat) < 0)
+		return -errno;
+	if (!S_ISREG(ret_stat->st_mode))
+		return -EINVAL;
+	if ((ret_stat->st_mode & 07777) != mode && fchmod(f->fd, mode) < 0)
+		return -errno;
+	return 0;
+}
+
 int file_append_open(struct file_append *f, int dir, const char *name, mode_t mode, uint64_t length)
 {
 	struct stat s;
-	int r = 0;
+	int r;
 
 	*f = (struct file_append){ .fd = -1 };
 	f->fd = openat(dir, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, mode);
 	if (f->fd < 0)
 		return -errno;
-	if (fstat(f->fd, &s) < 0)
-		r = -errno;
-	else if (!S_ISREG(s.st_mode))
-		r = -EINVAL;
-	/* One of an earlier version may be open to more people. */
-	else if ((s.st_mode & 07777) != mode && fchmod(f->fd, mode) < 0)
-		r = -errno;
+	r = append_inspect(f, mode, &s);
 	if (r == 0) {
 		f->length = (uint64_t)s.st_size < length ? (uint64_t)s.st_size : length;
 		if (f->length < (uint64_t)s.st_size)
