@@ -3,7 +3,7 @@
  * one's own), where browsers withhold theirs. Loaded only there.
  *
  * Not ours: @noble/hashes 2.4.0, put into one file by
- *   npx esbuild hashes-entry.js --bundle --format=esm --charset=utf8 --legal-comments=none
+ *   npx esbuild hashes-entry.js --bundle --format=esm --charset=utf8 --legal-comments=none --preserve-symlinks
  * in tests/web; a test there checks that what follows is what comes out. Do not edit. Its licence:
  *
  * The MIT License (MIT)

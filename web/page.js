@@ -64,9 +64,7 @@ function setText(node, text) {
 }
 
 /* For those who listen to the page. */
-export function announce(text) {
-	byId('said').textContent = text;
-}
+export const announce = (text) => setText(byId('said'), text);
 
 /* What happened and what to do, with its sign and what can be pressed. */
 export function notice(kind, title, todo, ...buttons) {
@@ -150,7 +148,7 @@ class MachineCard {
 		} catch (problem) {
 			course.fail(problem instanceof Problem ? problem : new Problem('internal', { why: 'a fault of the page' }));
 		}
-		course.end();
+		clearInterval(course.timer);
 		this.busy = false;
 		this.section.update();
 	}
@@ -214,10 +212,6 @@ class Course {
 
 	fail(problem) {
 		this.finish({ good: false, ...words.problemText(problem) });
-	}
-
-	end() {
-		clearInterval(this.timer);
 	}
 }
 
@@ -524,6 +518,8 @@ export function adopt({ home, grant, secret, kind, label = null }, { keep = true
 		passing.set(grant, entry);
 	byId('enter').replaceChildren();
 	sync();
+	if (known?.home.link === 'refused')
+		known.follow();
 	return sections.get(grant);
 }
 
