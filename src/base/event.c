@@ -9,7 +9,7 @@ static const char *const state_names[MACHINE_STATES] = {
 
 static const char *const by_names[BY_KINDS] = {
 	[BY_NOBODY] = "nobody", [BY_KNOCK] = "knock", [BY_REQUEST] = "request",
-	[BY_HAND] = "hand",	[BY_EXIT] = "exit",    [BY_GRANT] = "grant",
+	[BY_HAND] = "hand",	[BY_EXIT] = "exit",   [BY_GRANT] = "grant",
 };
 
 static const char *const kind_names[EVENT_KINDS] = {

@@ -115,7 +115,8 @@ struct machine_past {
 };
 
 const char *machine_state_name(enum machine_state s);
-const char *wake_by_name(enum wake_by b); /* "knock", "request", "hand", "exit", "grant"; "nobody" */
+const char *wake_by_name(
+	enum wake_by b); /* "knock", "request", "hand", "exit", "grant"; "nobody" */
 const char *event_kind_name(enum event_kind k); /* "added", "no-sign-of-life", … stable, for JSON */
 const char *knock_kind_name(enum knock_kind k); /* "tcp", "tcp", "udp", "echo"; "" for none */
 /* For values that crossed a process boundary. */

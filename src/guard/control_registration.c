@@ -158,8 +158,7 @@ static int trusted(const struct control *c, const struct registration *reg)
 	case REGISTER_TOKEN:
 		(void)keys_hash_hex(reg->token, strlen(reg->token), digest);
 		/* An empty setting is no token, not the empty one. */
-		if (c->settings.token[0] &&
-		    bytes_equal_secret(digest, c->settings.token, KEYS_HEX))
+		if (c->settings.token[0] && bytes_equal_secret(digest, c->settings.token, KEYS_HEX))
 			return 1;
 		return -EACCES;
 	case REGISTER_OFF:

@@ -153,8 +153,7 @@ void pending_see(struct relayed *r, struct pending *p, const struct machine *mac
 	begin_step(&w, body, p->sealed ? "result" : NULL);
 	put_result(&w, p, "seen", NULL);
 	put_word(&w, "state", machine_state_name(machine_state_of(machine)));
-	put_word(&w, "since",
-		 past.since_wall_ms ? time_text(past.since_wall_ms, 0, at) : NULL);
+	put_word(&w, "since", past.since_wall_ms ? time_text(past.since_wall_ms, 0, at) : NULL);
 	say(r, p, &w, "seen");
 	p->due = clock_monotonic_us() + PENDING_KEPT;
 }
@@ -302,8 +301,7 @@ static void woke(struct relayed *r, struct pending *p, const struct event *e, st
 		finish(r, p, "awake", NULL);
 }
 
-static void happened(struct relayed *r, struct pending *p, const struct event *e,
-		     struct moment now)
+static void happened(struct relayed *r, struct pending *p, const struct event *e, struct moment now)
 {
 	switch ((enum event_kind)e->kind) {
 	case EVENT_KNOCK:

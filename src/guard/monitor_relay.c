@@ -110,8 +110,8 @@ static uint64_t expected_us(const struct store *store, uint32_t machine)
 	const struct event *e;
 
 	for (size_t i = 0; (e = store_event(store, i)) != NULL; i++) {
-		if (e->machine == machine && e->kind == EVENT_AWAKE && e->took_us != 0 && !e->late &&
-		    e->by != BY_HAND && e->by != BY_NOBODY && n < STORE_EVENTS)
+		if (e->machine == machine && e->kind == EVENT_AWAKE && e->took_us != 0 &&
+		    !e->late && e->by != BY_HAND && e->by != BY_NOBODY && n < STORE_EVENTS)
 			took[n++] = e->took_us;
 	}
 	if (n == 0)
@@ -190,7 +190,8 @@ static void answer_log(struct relay_side *s, const struct ipc_message *q)
 	static struct event events[LOG_PAGE];
 	struct ipc_message a = { .kind = IPC_LOG_ENTRY, .request = q->request };
 	bool more;
-	size_t n = store_events(s->monitor->store, q->page.id, false, NULL, LOG_PAGE, events, &more);
+	size_t n = store_events(s->monitor->store, q->page.id, false, NULL, LOG_PAGE, events,
+				&more);
 
 	for (size_t i = 0; i < n; i++) {
 		a.event = without_addresses(&events[i]);
@@ -291,10 +292,12 @@ static void left(struct relay_side *s, bool told)
 	r = store_put_relay(s->monitor->store, &s->wanted);
 	machines_sync_soon(s->monitor);
 	if (r < 0)
-		settle(s, RESULT_FULL, "left, but that could not be stored: a restart would join again");
+		settle(s, RESULT_FULL,
+		       "left, but that could not be stored: a restart would join again");
 	else
 		settle(s, RESULT_OK,
-		       told ? "" : "the relay could not be told: it still lists this home, offline");
+		       told ? ""
+			    : "the relay could not be told: it still lists this home, offline");
 }
 
 static void out_of_patience(void *context)
@@ -324,7 +327,8 @@ static void on_joined(struct relay_side *s)
 
 static void on_refused(struct relay_side *s)
 {
-	log_error("relay: %s refuses this guard: %s; `rouse join` it again with a new invitation, or `rouse leave`",
+	log_error("relay: %s refuses this guard: %s; `rouse join` it again with a new invitation, "
+		  "or `rouse leave`",
 		  s->wanted.origin, s->status.text);
 	if (s->doing == RELAY_JOINING)
 		join_failed(s, s->status.text);
@@ -368,7 +372,8 @@ void relay_side_said(struct relay_side *s, const struct ipc_message *q)
 	else if (q->kind == IPC_LOG)
 		answer_log(s, q);
 	else
-		log_warning("the uplink asked for what it may not have: %s", ipc_kind_name(q->kind));
+		log_warning("the uplink asked for what it may not have: %s",
+			    ipc_kind_name(q->kind));
 }
 
 static void join(struct relay_side *s, const struct ipc_message *q)
@@ -381,7 +386,8 @@ static void join(struct relay_side *s, const struct ipc_message *q)
 		return;
 	}
 	if (joined->origin[0] && strcmp(joined->origin, q->relay.joined.origin) != 0) {
-		answer(s, q->request, RESULT_REFUSED, "a relay is joined already: `rouse leave` first");
+		answer(s, q->request, RESULT_REFUSED,
+		       "a relay is joined already: `rouse leave` first");
 		return;
 	}
 	if (s->image.image < 0) {
@@ -479,7 +485,8 @@ static void share_grant(struct relay_side *s, const struct ipc_message *q)
 	}
 	if (q->grant.kind == RELAY_PHRASE && label_taken(s, &q->grant)) {
 		answer(s, q->request, RESULT_REFUSED,
-		       "another phrase is typed with that label already: revoke it, or choose another with --label");
+		       "another phrase is typed with that label already: revoke it, or choose "
+		       "another with --label");
 		return;
 	}
 	m.grant = q->grant;
@@ -638,7 +645,8 @@ void relay_side_start(struct monitor *m)
 	s->status.state = UPLINK_OFFLINE;
 	r = need_key(s, false);
 	if (r < 0) {
-		log_error("the relay %s cannot be used: the key %s/" KEY_FILE " is %s; `rouse leave`, then join again",
+		log_error("the relay %s cannot be used: the key %s/" KEY_FILE
+			  " is %s; `rouse leave`, then join again",
 			  joined->origin, m->config.state_dir,
 			  r == -ENOENT	  ? "missing"
 			  : r == -EBADMSG ? "damaged"

@@ -21,9 +21,8 @@ bool grant_sane(const struct grant *g)
 	if (g->kind == RELAY_PHRASE && !spec_name_valid(g->label, strlen(g->label)))
 		return false;
 	/* A token is for one machine and one verb. */
-	return g->kind != RELAY_PLAIN ||
-	       (!g->all && g->machines_n == 1 &&
-		(g->can == RELAY_CAN_WAKE || g->can == RELAY_CAN_SLEEP));
+	return g->kind != RELAY_PLAIN || (!g->all && g->machines_n == 1 &&
+					  (g->can == RELAY_CAN_WAKE || g->can == RELAY_CAN_SLEEP));
 }
 
 bool grant_names(const struct grant *g, uint32_t machine)

@@ -126,8 +126,8 @@ static bool relay_grant_sane(const struct ipc_message *m)
 
 static bool uplink_sane(const struct ipc_message *m)
 {
-	return m->uplink.state < UPLINK_STATES && ENDS(m->uplink.home) &&
-	       ENDS(m->uplink.origin) && ENDS(m->uplink.text);
+	return m->uplink.state < UPLINK_STATES && ENDS(m->uplink.home) && ENDS(m->uplink.origin) &&
+	       ENDS(m->uplink.text);
 }
 
 static bool hello_sane(const struct ipc_message *m)

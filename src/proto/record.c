@@ -411,7 +411,8 @@ int record_decode(const char *line, size_t n, struct record *ret_record)
 	}
 	/* A machine, or a grant, that is understood in part would be woken for the wrong reasons: better to say so. */
 	if (strange)
-		return r.kind == RECORD_MACHINE || r.kind == RECORD_GRANT ? -EBADMSG : RECORD_STRANGE;
+		return r.kind == RECORD_MACHINE || r.kind == RECORD_GRANT ? -EBADMSG
+									  : RECORD_STRANGE;
 	if (!record_sane(&r))
 		return -EBADMSG;
 	*ret_record = r;

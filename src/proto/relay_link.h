@@ -17,7 +17,8 @@ struct relay_url {
 	bool tls;
 	uint16_t port;
 	char host[RELAY_HOST_MAX + 1]; /* lower case; an IPv6 address without brackets */
-	char origin[RELAY_ORIGIN_MAX + 1]; /* scheme, host, and port if it is not the scheme's own */
+	char origin[RELAY_ORIGIN_MAX +
+		    1]; /* scheme, host, and port if it is not the scheme's own */
 };
 
 /*
@@ -40,6 +41,7 @@ struct relay_link {
 /* "<relay>/#<home>.<grant>.<secret>" */
 int relay_link_read(const char *text, struct relay_link *ret_link);
 char *relay_link_write(const char *origin, const char *home, const char *grant,
-		       const uint8_t secret[static RELAY_KEY_SIZE], char to[static RELAY_LINK_TEXT]);
+		       const uint8_t secret[static RELAY_KEY_SIZE],
+		       char to[static RELAY_LINK_TEXT]);
 
 #endif

@@ -87,8 +87,7 @@ static int read_request(const struct json *root, struct relay_message *m)
 	if (get_whole(root, "id", 0, RELAY_WHOLE_MAX, &m->request.id) < 0)
 		return -EINVAL;
 	m->request.from = get_address(root);
-	m->request.sane =
-		sealed_request_read(json_member(root, "sealed"), &m->request.sealed) == 0;
+	m->request.sane = sealed_request_read(json_member(root, "sealed"), &m->request.sealed) == 0;
 	return 0;
 }
 

@@ -113,8 +113,7 @@ static bool get_b64_text(const struct json *map, const char *key, size_t n, char
 	uint8_t bytes[RELAY_KEY_SIZE];
 
 	assert(n <= sizeof(bytes));
-	return get_text(map, key, to, B64_TEXT(n)) &&
-	       b64_decode(to, strlen(to), bytes, n) == 0;
+	return get_text(map, key, to, B64_TEXT(n)) && b64_decode(to, strlen(to), bytes, n) == 0;
 }
 
 static bool get_mac(const struct json *map, uint8_t to[static RELAY_KEY_SIZE])

@@ -112,7 +112,7 @@ static void every_bit_counts(void **state)
 static void whatever_is_missing_or_wrong_is_refused(void **state)
 {
 #define ID "\"home\":\"Mt0gsSCH40JTQSoYQ0I7hg\",\"grant\":\"yMnKy8zNzs_Q\","
-#define REST                                                                          \
+#define REST                                                                               \
 	"\"args\":\"\",\"challenge\":\"AwQFBgcICQoLDA0ODxAREg\",\"nonce\":\"ISIjJCUmJygpK" \
 	"issLS4vMA\",\"mac\":\"TxQ91Dlagu3Yiy644bC8kgVZfFMzxoiU7z3AtezOReU\"}"
 	static const char *const wrong[] = {
