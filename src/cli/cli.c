@@ -62,6 +62,33 @@ const struct cli_command cli_commands[] = {
 	  "  --token-file FILE    what `register = token` asks for; - is standard input\n"
 	  "  --no-goodbye         only be guarded from now on: this machine does not sleep yet\n",
 	  "rouse register --guard 192.0.2.1 --on tcp/22", cli_register },
+	{ "join", "URL [INVITATION] [--name NAME] [--json]", "join a relay",
+	  "Joins a relay, so that machines can be woken from outside. The invitation is the relay's\n"
+	  "operator's (rouse-relay invite); URL may be the whole link of it.\n\n"
+	  "  --name NAME        what the home is called there (default: the host's name)\n"
+	  "  --json             as data, see rouse(1)\n",
+	  "rouse join https://relay.example dGhpcyBpcyBubyBzZWNyZXQuLi4", cli_join },
+	{ "leave", "", "leave the relay",
+	  "Leaves the relay, which forgets this home. Grants stay, and work again after a join.\n",
+	  "rouse leave", cli_leave },
+	{ "share", "[--machine NAME]... [OPTION]...", "let somebody wake machines over the relay",
+	  "Makes a grant and prints its link, with a QR code for a phone.\n\n"
+	  "  --machine NAME     for this machine; may be repeated (default: all)\n"
+	  "  --can VERB         see, wake or sleep; may be repeated (default: see and wake)\n"
+	  "  --name NAME        whose it is, for the log: \"Ann's phone\"\n"
+	  "  --expires TIME     90d, 12h ... (default: never)\n"
+	  "  --phrase           six words to be typed instead of a link\n"
+	  "  --label NAME       what is typed with them (default: the machine's name)\n"
+	  "  --plain            a token for scripts (curl), which the relay can see in use\n"
+	  "  --get              a GET wakes too: link previews will\n"
+	  "  --no-qr            without the QR code\n"
+	  "  --json             as data, see rouse(1)\n",
+	  "rouse share --machine nas --name \"Ann's phone\" --expires 90d", cli_share },
+	{ "grants", "[--json]", "what is shared", "Lists the grants.\n", "rouse grants",
+	  cli_grants },
+	{ "revoke", "ID", "end a grant",
+	  "Ends a grant at once, also while the relay is away: the guard decides.\n",
+	  "rouse revoke yMnKy8zNzs_Q", cli_revoke },
 	{ "version", "", "the versions of this program and of the guard",
 	  "Prints the version of this program and of the guard that runs here.\n", "rouse version",
 	  cli_version },

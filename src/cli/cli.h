@@ -58,6 +58,11 @@ enum cli_exit cli_add(struct cli *c, int argc, char **argv);
 enum cli_exit cli_remove(struct cli *c, int argc, char **argv);
 enum cli_exit cli_log(struct cli *c, int argc, char **argv);
 enum cli_exit cli_register(struct cli *c, int argc, char **argv);
+enum cli_exit cli_join(struct cli *c, int argc, char **argv);
+enum cli_exit cli_leave(struct cli *c, int argc, char **argv);
+enum cli_exit cli_share(struct cli *c, int argc, char **argv);
+enum cli_exit cli_grants(struct cli *c, int argc, char **argv);
+enum cli_exit cli_revoke(struct cli *c, int argc, char **argv);
 enum cli_exit cli_version(struct cli *c, int argc, char **argv);
 
 #endif

@@ -168,7 +168,10 @@ enum cli_exit connection_end(const struct cli *c, const char *name, const struct
 	case ANSWER_ALREADY_AWAKE:
 		return CLI_DONE;
 	case ANSWER_NOT_FOUND:
-		cli_complain(c, "there is no machine '%s' (rouse status lists them)", name);
+		if (!name[0] && error)
+			cli_complain(c, "%s", error);
+		else
+			cli_complain(c, "there is no machine '%s' (rouse status lists them)", name);
 		return CLI_NOT_FOUND;
 	case ANSWER_NO_SIGN_OF_LIFE:
 	case ANSWER_TIMEOUT:

@@ -2,6 +2,7 @@
 
 #include "guard/control_state.h"
 #include "proto/json.h"
+#include "proto/keys.h"
 #include "sys/clock.h"
 #include "sys/entropy.h"
 #include "sys/log.h"
@@ -183,6 +184,9 @@ static void monitor_said(void *context, struct channel_message *carrier)
 		return;
 	case IPC_LOG_ENTRY:
 	case IPC_LOG_END:
+	case IPC_RESULT:
+	case IPC_GRANT_ENTRY:
+	case IPC_UPLINK:
 		control_answered(c, m);
 		return;
 	case IPC_HAPPENED:
@@ -290,6 +294,8 @@ int control_main(void)
 	(void)signal(SIGINT, SIG_IGN);
 	(void)signal(SIGPIPE, SIG_IGN);
 	seed();
+	if (r == 0)
+		r = keys_init();
 	if (r == 0) {
 		control_requests_init(c);
 		list_init(&c->registrations);

@@ -42,6 +42,7 @@ struct client {
 		uint32_t asked, came; /* of this page */
 	} log;
 	struct answer_wake seen; /* WAKE with wait */
+	struct sharing *sharing; /* SHARE: control_relay.c */
 };
 
 /* control_clients.c */

@@ -6,6 +6,7 @@
  */
 #include "guard/control_client.h"
 
+#include "guard/control_relay.h"
 #include "sys/clock.h"
 #include "sys/log.h"
 
@@ -32,6 +33,7 @@ static void over(struct client *k)
 	list_remove(&k->turn.in);
 	control_request_forget(k->request);
 	control_deadline_clear(k->control, &k->deadline);
+	client_share_done(k);
 	(void)loop_watch_set(&k->watch, 0);
 	loop_defer(&k->control->reaper);
 }

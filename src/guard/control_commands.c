@@ -6,6 +6,7 @@
  */
 #include "guard/control_client.h"
 
+#include "guard/control_relay.h"
 #include "proto/event_text.h"
 #include "sys/clock.h"
 
@@ -76,7 +77,7 @@ static void write_machine(struct client *k, const struct ipc_machine *m)
 	char bytes[ANSWER_MAX];
 	struct json_writer w = json_writer_over(bytes, sizeof(bytes));
 
-	answer_write_machine(&w, &m->spec, m->has_past ? &m->past : &nothing);
+	answer_write_machine(&w, m->id, &m->spec, m->has_past ? &m->past : &nothing);
 	client_write(k, &w);
 }
 
@@ -355,6 +356,48 @@ static void ask_remove(struct client *k)
 	k->request = control_ask(k->control, &m, simply_answered, k);
 }
 
+/* --- export: every machine as the request that makes it again --- */
+
+static void write_export(struct client *k, const struct ipc_machine *m)
+{
+	char bytes[COMMAND_LINE_MAX + 32];
+	struct json_writer w = json_writer_over(bytes, sizeof(bytes));
+	char *add = bytes + sizeof("{\"export\":") - 1;
+	struct command c = { .kind = COMMAND_ADD, .spec = m->spec };
+	int n;
+
+	text_string(&w.out, "{\"export\":");
+	memcpy(c.name, m->spec.name, sizeof(c.name));
+	n = command_encode(&c, add, COMMAND_LINE_MAX);
+	if (n < 0)
+		return;
+	/* Without its line end. */
+	w.out.used += (size_t)n - 1;
+	text_string(&w.out, "}\n");
+	client_write(k, &w);
+}
+
+static void export_answered(void *owner, const struct ipc_message *m)
+{
+	struct client *k = owner;
+
+	if (m && m->kind == IPC_STATUS_ENTRY) {
+		k->after = m->machine.id;
+		write_export(k, &m->machine);
+		return;
+	}
+	status_answered(owner, m);
+}
+
+static void ask_export(struct client *k)
+{
+	struct ipc_message m = { .kind = IPC_STATUS };
+
+	m.page.id = k->after;
+	m.page.most = STATUS_PAGE;
+	k->request = control_ask(k->control, &m, export_answered, k);
+}
+
 /* --- all of them --- */
 
 static void start_asking(struct client *k)
@@ -372,6 +415,13 @@ static const struct handling {
 	[COMMAND_ADD] = { start_asking, ask_add },
 	[COMMAND_REMOVE] = { start_asking, ask_remove },
 	[COMMAND_LOG] = { start_asking, ask_log },
+	[COMMAND_EXPORT] = { start_asking, ask_export },
+	[COMMAND_RELAY] = { start_asking, client_ask_relay },
+	[COMMAND_JOIN] = { start_asking, client_ask_join },
+	[COMMAND_LEAVE] = { start_asking, client_ask_leave },
+	[COMMAND_SHARE] = { client_start_share, client_ask_share },
+	[COMMAND_GRANTS] = { start_asking, client_ask_grants },
+	[COMMAND_REVOKE] = { start_asking, client_ask_revoke },
 };
 
 void client_start(struct client *k)

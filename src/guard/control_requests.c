@@ -66,12 +66,18 @@ void control_turn_take(struct control *c, struct control_turn *t)
 	next_turn(c);
 }
 
+static bool is_for_monitor(uint32_t kind)
+{
+	return kind == IPC_LOG || kind == IPC_JOIN || kind == IPC_LEAVE || kind == IPC_SHARE ||
+	       kind == IPC_REVOKE || kind == IPC_GRANTS || kind == IPC_UPLINK_PLEASE;
+}
+
 struct control_request *control_ask(struct control *c, struct ipc_message *m,
 				    void (*answer)(void *owner, const struct ipc_message *m),
 				    void *owner)
 {
 	struct control_request *r = container_of(c->free_requests.next, struct control_request, in);
-	struct channel *to = m->kind == IPC_LOG ? c->monitor : c->engine;
+	struct channel *to = is_for_monitor(m->kind) ? c->monitor : c->engine;
 
 	assert(!list_empty(&c->free_requests));
 	list_remove(&r->in);

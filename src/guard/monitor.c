@@ -200,29 +200,23 @@ static int close_sandbox(struct monitor *m)
 {
 	char control[CONFIG_PATH_MAX + 1];
 	char config[CONFIG_PATH_MAX + 1];
-	struct sandbox_path paths[] = {
+	struct sandbox_path paths[3 + SANDBOX_NETWORK_PATHS] = {
 		{ .path = m->config.state_dir, .write = true },
 		{ .path = control, .write = true },
 		{ .path = config, .write = false },
-		/* The uplink's, which are handed down to it. */
-		{ .path = "/etc" },
-		{ .path = "/run/systemd/resolve" },
-		{ .path = "/run/resolvconf" },
-		{ .path = "/run/NetworkManager" },
-		{ .path = "/usr/lib/ssl" },
-		{ .path = "/usr/share/ca-certificates" },
-		{ .path = "/usr/local/share/ca-certificates" },
 	};
 	const size_t own = 3;
-	const size_t all = sizeof(paths) / sizeof(paths[0]);
+	bool uplink = m->relay.image.image >= 0;
 	char text[SANDBOX_TEXT];
 	int r;
 
 	folder_of(m->config.control, control);
 	folder_of(m->options->file ? m->options->file : OPTIONS_DEFAULT_FILE, config);
-	if (m->relay.image.image >= 0)
+	if (uplink)
 		sandbox_program(m->relay.folder);
-	r = sandbox_close(SANDBOX_MONITOR, paths, m->relay.image.image >= 0 ? all : own,
+	/* What the uplink reads is handed down to it. */
+	memcpy(paths + own, sandbox_network, sizeof(sandbox_network));
+	r = sandbox_close(SANDBOX_MONITOR, paths, uplink ? own + SANDBOX_NETWORK_PATHS : own,
 			  &m->sandbox);
 	if (r < 0) {
 		log_error("cannot close the sandbox: %s", strerror(-r));

@@ -202,13 +202,16 @@ static void write_last_wake(struct json_writer *w, const struct wake_record *r)
 	json_write_close(w, '}');
 }
 
-void answer_write_machine(struct json_writer *w, const struct spec *s, const struct machine_past *p)
+void answer_write_machine(struct json_writer *w, uint32_t id, const struct spec *s,
+			  const struct machine_past *p)
 {
 	char mac[MAC_TEXT];
 
 	json_write_open(w, '{');
 	json_write_key(w, "machine");
 	json_write_open(w, '{');
+	json_write_key(w, "id");
+	json_write_u64(w, id);
 	write_field(w, "name", s->name);
 	write_field(w, "mac", mac_format(&s->mac, mac));
 	write_field(w, "state", machine_state_name(p->state));

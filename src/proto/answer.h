@@ -50,7 +50,7 @@ void answer_write_result(struct json_writer *w, enum answer_result r, const char
 void answer_write_wake(struct json_writer *w, enum answer_result r, const struct answer_wake *wake,
 		       const char *error);
 void answer_write_event(struct json_writer *w, const struct event *e);
-void answer_write_machine(struct json_writer *w, const struct spec *s,
+void answer_write_machine(struct json_writer *w, uint32_t id, const struct spec *s,
 			  const struct machine_past *p);
 void answer_write_version(struct json_writer *w, const char *version);
 

@@ -1,7 +1,6 @@
 #include "proto/command.h"
 
-#include "base/text.h"
-#include "proto/json.h"
+#include "proto/command_reading.h"
 #include "proto/json_write.h"
 
 #include <errno.h>
@@ -9,127 +8,43 @@
 
 #define LOG_MOST_DEFAULT 50
 
-/* One request being decoded. The first complaint ends it. */
-struct reading {
-	struct command *to;
-	const struct json *root;
-	struct text error;
-};
-
-/* What is wrong with a field: "name: missing". */
-static int complain(struct reading *r, const char *field, const char *why)
-{
-	text_string(&r->error, field);
-	text_string(&r->error, ": ");
-	text_string(&r->error, why);
-	return -EINVAL;
-}
-
-/* "address: "x" is …" */
-static int complain_of(struct reading *r, const char *field, const char *value, const char *why)
-{
-	size_t n = strlen(value);
-
-	complain(r, field, "\"");
-	text_escaped_utf8(&r->error, value, n < 60 ? n : 60);
-	text_string(&r->error, n < 60 ? "\"" : "...\"");
-	text_string(&r->error, why);
-	return -EINVAL;
-}
-
-static int complain_kind(struct reading *r, const char *field, const struct json *v,
-			 const char *expected)
-{
-	if (!v)
-		return complain(r, field, "missing");
-	complain(r, field, json_kind_words(json_kind_of(v)));
-	text_string(&r->error, ", not ");
-	text_string(&r->error, expected);
-	return -EINVAL;
-}
-
-static int read_name(struct reading *r, bool needed)
-{
-	const struct json *v = json_member(r->root, "name");
-	const char *word = json_word(v);
-
-	if (!needed && (!v || json_kind_of(v) == JSON_KIND_NULL))
-		return 0;
-	if (!word)
-		return complain_kind(r, "name", v, "a string");
-	if (!spec_name_valid(word, strlen(word)))
-		return complain_of(r, "name", word,
-				   " is not 1 to 63 bytes of UTF-8 without '/', control characters "
-				   "and blanks at the ends");
-	memcpy(r->to->name, word, strlen(word) + 1);
-	return 0;
-}
-
-static int read_flag(struct reading *r, const char *field, bool *ret_flag)
-{
-	const struct json *v = json_member(r->root, field);
-
-	if (v && json_kind_of(v) != JSON_KIND_BOOL)
-		return complain_kind(r, field, v, "true or false");
-	*ret_flag = json_truth(v);
-	return 0;
-}
-
-static int read_number(struct reading *r, const char *field, uint32_t least, uint32_t most,
-		       uint32_t *ret_number)
-{
-	const struct json *v = json_member(r->root, field);
-
-	if (json_kind_of(v) != JSON_KIND_WHOLE)
-		return complain_kind(r, field, v, "a whole number");
-	if (json_whole(v) < least || json_whole(v) > most) {
-		complain(r, field, "not in ");
-		text_u64(&r->error, least);
-		text_string(&r->error, "..");
-		text_u64(&r->error, most);
-		return -EINVAL;
-	}
-	*ret_number = (uint32_t)json_whole(v);
-	return 0;
-}
-
-static int read_version(struct reading *r)
+static int read_version(struct command_reading *r)
 {
 	(void)r;
 	return 0;
 }
 
-static int read_status(struct reading *r)
+static int read_status(struct command_reading *r)
 {
-	return read_name(r, false);
+	return command_read_name(r, false);
 }
 
 /* "wait": true, or a number of seconds. */
-static int read_wake(struct reading *r)
+static int read_wake(struct command_reading *r)
 {
 	const struct json *wait = json_member(r->root, "wait");
 
 	r->to->waits = wait && (json_kind_of(wait) != JSON_KIND_BOOL || json_truth(wait));
 	if (wait && json_kind_of(wait) != JSON_KIND_BOOL &&
-	    read_number(r, "wait", 1, COMMAND_WAIT_MAX, &r->to->wait_seconds) < 0)
+	    command_read_number(r, "wait", 1, COMMAND_WAIT_MAX, &r->to->wait_seconds) < 0)
 		return -EINVAL;
-	return read_name(r, true);
+	return command_read_name(r, true);
 }
 
-static int read_remove(struct reading *r)
+static int read_remove(struct command_reading *r)
 {
-	return read_name(r, true);
+	return command_read_name(r, true);
 }
 
-static int read_log(struct reading *r)
+static int read_log(struct command_reading *r)
 {
 	r->to->most = LOG_MOST_DEFAULT;
 	if (json_member(r->root, "most") &&
-	    read_number(r, "most", 0, COMMAND_LOG_MOST, &r->to->most) < 0)
+	    command_read_number(r, "most", 0, COMMAND_LOG_MOST, &r->to->most) < 0)
 		return -EINVAL;
-	if (read_flag(r, "follow", &r->to->follow) < 0)
+	if (command_read_flag(r, "follow", &r->to->follow) < 0)
 		return -EINVAL;
-	return read_name(r, false);
+	return command_read_name(r, false);
 }
 
 /* --- add: lists of text, each item into the spec --- */
@@ -184,67 +99,67 @@ static const char *put_ignore(struct spec *s, const char *word)
 	return put_source(s->ignore, &s->ignore_n, word);
 }
 
-static int read_list(struct reading *r, const char *field,
+static int read_list(struct command_reading *r, const char *field,
 		     const char *(*put)(struct spec *s, const char *word))
 {
 	const struct json *list = json_member(r->root, field);
 
 	if (list && json_kind_of(list) != JSON_KIND_LIST)
-		return complain_kind(r, field, list, "an array");
+		return command_complain_kind(r, field, list, "an array");
 	for (size_t i = 0; i < json_count(list); i++) {
 		const struct json *v = json_item(list, i);
 		const char *why;
 
 		if (!json_word(v))
-			return complain_kind(r, field, v, "a string");
+			return command_complain_kind(r, field, v, "a string");
 		why = put(&r->to->spec, json_word(v));
 		if (why)
-			return complain_of(r, field, json_word(v), why);
+			return command_complain_of(r, field, json_word(v), why);
 	}
 	return 0;
 }
 
-static int read_mac(struct reading *r)
+static int read_mac(struct command_reading *r)
 {
 	const struct json *v = json_member(r->root, "mac");
 	struct mac *mac = &r->to->spec.mac;
 
 	if (!json_word(v))
-		return complain_kind(r, "mac", v, "a string");
+		return command_complain_kind(r, "mac", v, "a string");
 	if (mac_parse(json_word(v), mac) < 0)
-		return complain_of(r, "mac", json_word(v),
+		return command_complain_of(r, "mac", json_word(v),
 				   " is not six pairs of hexadecimal digits");
 	if (mac_is_group(mac) || mac_is_zero(mac))
-		return complain_of(r, "mac", json_word(v), " is no single machine's");
+		return command_complain_of(r, "mac", json_word(v), " is no single machine's");
 	return 0;
 }
 
-static int read_secureon(struct reading *r)
+static int read_secureon(struct command_reading *r)
 {
 	const struct json *v = json_member(r->root, "secureon");
 
 	if (!v)
 		return 0;
 	if (!json_word(v))
-		return complain_kind(r, "secureon", v, "a string");
+		return command_complain_kind(r, "secureon", v, "a string");
 	if (secureon_parse(json_word(v), &r->to->spec.secureon) < 0)
-		return complain(r, "secureon", "not four or six bytes like 01:02:03:04:05:06");
+		return command_complain(r, "secureon", "not four or six bytes like 01:02:03:04:05:06");
 	return 0;
 }
 
-static int read_watts(struct reading *r)
+static int read_watts(struct command_reading *r)
 {
 	uint32_t watts = 0;
 
 	if (!json_member(r->root, "watts"))
 		return 0;
-	if (read_number(r, "watts", 0, UINT16_MAX, &watts) < 0)
+	if (command_read_number(r, "watts", 0, UINT16_MAX, &watts) < 0)
 		return -EINVAL;
 	r->to->spec.watts = (uint16_t)watts;
 	return 0;
 }
 
-static int read_interface(struct reading *r)
+static int read_interface(struct command_reading *r)
 {
 	const struct json *v = json_member(r->root, "interface");
 	const char *word = json_word(v);
@@ -252,14 +167,14 @@ static int read_interface(struct reading *r)
 	if (!v)
 		return 0;
 	if (!word)
-		return complain_kind(r, "interface", v, "a string");
+		return command_complain_kind(r, "interface", v, "a string");
 	if (strlen(word) >= sizeof(r->to->spec.interface))
-		return complain(r, "interface", "no interface has so long a name");
+		return command_complain(r, "interface", "no interface has so long a name");
 	memcpy(r->to->spec.interface, word, strlen(word) + 1);
 	return 0;
 }
 
-static int read_add(struct reading *r)
+static int read_add(struct command_reading *r)
 {
 	static const struct {
 		const char *field;
@@ -268,7 +183,7 @@ static int read_add(struct reading *r)
 		      { "rules", put_rule },
 		      { "from", put_from },
 		      { "ignore_from", put_ignore } };
-	int error = read_name(r, true);
+	int error = command_read_name(r, true);
 
 	r->to->spec.origin = SPEC_ADDED;
 	memcpy(r->to->spec.name, r->to->name, sizeof(r->to->name));
@@ -287,7 +202,7 @@ static int read_add(struct reading *r)
 
 static const struct form {
 	const char *name;
-	int (*read)(struct reading *r);
+	int (*read)(struct command_reading *r);
 } forms[COMMAND_KINDS] = {
 	[COMMAND_VERSION] = { "version", read_version },
 	[COMMAND_STATUS] = { "status", read_status },
@@ -295,6 +210,13 @@ static const struct form {
 	[COMMAND_ADD] = { "add", read_add },
 	[COMMAND_REMOVE] = { "remove", read_remove },
 	[COMMAND_LOG] = { "log", read_log },
+	[COMMAND_EXPORT] = { "export", read_version },
+	[COMMAND_RELAY] = { "relay", read_version },
+	[COMMAND_JOIN] = { "join", command_read_join },
+	[COMMAND_LEAVE] = { "leave", read_version },
+	[COMMAND_SHARE] = { "share", command_read_share },
+	[COMMAND_GRANTS] = { "grants", read_version },
+	[COMMAND_REVOKE] = { "revoke", command_read_revoke },
 };
 
 const char *command_name(enum command_kind k)
@@ -302,28 +224,29 @@ const char *command_name(enum command_kind k)
 	return forms[k].name;
 }
 
-static int read_command(struct reading *r)
+static int read_command(struct command_reading *r)
 {
 	const struct json *v = json_member(r->root, "command");
 	const char *word = json_word(v);
 
 	if (!word)
-		return complain_kind(r, "command", v, "a string");
+		return command_complain_kind(r, "command", v, "a string");
 	for (uint8_t k = 0; k < COMMAND_KINDS; k++) {
 		if (strcmp(word, forms[k].name) == 0) {
 			r->to->kind = k;
 			return forms[k].read(r);
 		}
 	}
-	return complain_of(r, "command", word,
-			   " is none; there are version, status, wake, add, remove, log");
+	return command_complain_of(r, "command", word,
+			   " is none; there are version, status, wake, add, remove, log, export, relay, join, "
+				   "leave, share, grants, revoke");
 }
 
 int command_decode(const char *line, size_t n, struct command *ret,
 		   char error[static COMMAND_ERROR])
 {
 	struct command decoded = { .kind = COMMAND_VERSION };
-	struct reading r = { .to = &decoded, .error = text_over(error, COMMAND_ERROR) };
+	struct command_reading r = { .to = &decoded, .error = text_over(error, COMMAND_ERROR) };
 	char problem[JSON_PROBLEM];
 	struct json *root;
 	int result = json_read(line, n, &root, problem);
@@ -422,6 +345,7 @@ int command_encode(const struct command *c, char *to, size_t size)
 		json_write_word(&w, c->name);
 	}
 	write_options(&w, c);
+	command_write_relay(&w, c);
 	json_write_close(&w, '}');
 	text_char(&w.out, '\n');
 	return w.out.cut ? -ENOSPC : (int)w.out.used;

@@ -73,6 +73,11 @@ void loop_free(struct loop *l)
 	free(l);
 }
 
+struct event_base *loop_base(const struct loop *l)
+{
+	return l->base;
+}
+
 int loop_run(struct loop *l)
 {
 	errno = 0;

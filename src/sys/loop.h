@@ -19,6 +19,9 @@ struct loop;
 int loop_new(struct loop **ret_loop);
 /* NULL is fine. */
 void loop_free(struct loop *l);
+/* For doors to other parts of the same library (its resolver). */
+struct event_base;
+struct event_base *loop_base(const struct loop *l);
 /* Runs until loop_stop(); 0, or a negative errno when waiting itself failed. */
 int loop_run(struct loop *l);
 /* Runs what is ready now, at most once, waiting at most wait_us for it: for tests, start and end.

@@ -56,6 +56,10 @@ struct sandbox_path {
 	bool write; /* make, replace, remove files and sockets in it; else: read */
 };
 
+/* What a program reads that resolves names and checks certificates. */
+#define SANDBOX_NETWORK_PATHS 7
+extern const struct sandbox_path sandbox_network[SANDBOX_NETWORK_PATHS];
+
 /*
  * Before the monitor's last stage: a program of ours is in that folder, which it will start, and which goes out and
  * connects. What it reads belongs to the monitor's `paths`. The text must live on.

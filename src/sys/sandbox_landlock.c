@@ -121,6 +121,16 @@ static int allow_image(int ruleset, uint64_t access)
 	return allow(ruleset, path, access);
 }
 
+const struct sandbox_path sandbox_network[SANDBOX_NETWORK_PATHS] = {
+	{ .path = "/etc" },
+	{ .path = "/run/systemd/resolve" },
+	{ .path = "/run/resolvconf" },
+	{ .path = "/run/NetworkManager" },
+	{ .path = "/usr/lib/ssl" },
+	{ .path = "/usr/share/ca-certificates" },
+	{ .path = "/usr/local/share/ca-certificates" },
+};
+
 /* Where a program is that the monitor starts; NULL: there is none. */
 static const char *program;
 

@@ -88,7 +88,8 @@ static void what_is_not_understood(void **state)
 		{ "{}\n", "{\"result\":\"invalid\",\"error\":\"command: missing\"}" },
 		{ "{\"command\":\"dance\"}\n",
 		  "{\"result\":\"invalid\",\"error\":\"command: \\\"dance\\\" is none; there are "
-		  "version, status, wake, add, remove, log\"}" },
+		  "version, status, wake, add, remove, log, export, "
+		  "relay, join, leave, share, grants, revoke\"}" },
 		{ "{\"command\":\"wake\"}\n",
 		  "{\"result\":\"invalid\",\"error\":\"name: missing\"}" },
 		{ "{\"command\":\"wake\",\"name\":\"nas\",\"wait\":0}\n",
@@ -150,7 +151,7 @@ static void status_in_pages(void **state)
 	}
 	for (uint32_t i = 1; i <= id; i++) {
 		rig_read_line(fd, line, sizeof(line));
-		snprintf(name, sizeof(name), "{\"machine\":{\"name\":\"m%u\",", i);
+		snprintf(name, sizeof(name), "{\"machine\":{\"id\":%u,\"name\":\"m%u\",", i, i);
 		assert_memory_equal(line, name, strlen(name));
 	}
 	expect_line(fd, "{\"result\":\"ok\"}");

@@ -77,7 +77,8 @@ static void complaints(void **state)
 		{ "{}", "command: missing" },
 		{ "{\"command\":1}", "command: a number, not a string" },
 		{ "{\"command\":\"x\"}",
-		  "command: \"x\" is none; there are version, status, wake, add, remove, log" },
+		  "command: \"x\" is none; there are version, status, wake, add, remove, log, "
+		  "export, relay, join, leave, share, grants, revoke" },
 		{ "{\"command\":\"remove\"}", "name: missing" },
 		{ "{\"command\":\"remove\",\"name\":\"a/b\"}",
 		  "name: \"a/b\" is not 1 to 63 bytes of UTF-8 without '/', control characters and "
@@ -131,15 +132,15 @@ static void a_machine(void **state)
 	struct json_writer w = json_writer_over(line, sizeof(line));
 
 	(void)state;
-	answer_write_machine(&w, &s, &p);
-	assert_string_equal(line, "{\"machine\":{\"name\":\"nas\",\"mac\":\"be:ef:fa:ce:c0:de\","
+	answer_write_machine(&w, 7, &s, &p);
+	assert_string_equal(line, "{\"machine\":{\"id\":7,\"name\":\"nas\",\"mac\":\"be:ef:fa:ce:c0:de\","
 				  "\"state\":\"unknown\",\"since\":null,"
 				  "\"addresses\":[],\"rules\":[],\"watts\":null,"
 				  "\"last_wake\":null}}\n");
 	addr_parse("192.0.2.50", &a);
 	spec_add_address(&s, &a);
 	w = json_writer_over(line, sizeof(line));
-	answer_write_machine(&w, &s, &p);
+	answer_write_machine(&w, 7, &s, &p);
 	assert_non_null(strstr(line, "\"rules\":[\"tcp\"]"));
 	rule_parse("tcp/22", &rule);
 	spec_add_rule(&s, &rule);
@@ -159,10 +160,10 @@ static void a_machine(void **state)
 					    .ready_us = 7100000,
 					    .replayed = 2 };
 	w = json_writer_over(line, sizeof(line));
-	answer_write_machine(&w, &s, &p);
+	answer_write_machine(&w, 7, &s, &p);
 	assert_string_equal(
 		line,
-		"{\"machine\":{\"name\":\"nas\",\"mac\":\"be:ef:fa:ce:c0:de\",\"state\":\"awake\","
+		"{\"machine\":{\"id\":7,\"name\":\"nas\",\"mac\":\"be:ef:fa:ce:c0:de\",\"state\":\"awake\","
 		"\"since\":\"2026-02-03T03:05:06.789+00:00\",\"addresses\":[\"192.0.2.50\"],"
 		"\"rules\":[\"tcp/22\"],\"watts\":60,"
 		"\"last_wake\":{\"by\":\"knock\",\"who\":null,\"from\":\"192.0.2.50:51234\",\"to\":\"tcp/22\","
@@ -190,7 +191,7 @@ static void the_longest_answer_fits(void **state)
 					    .address = SPEC_ANY_ADDRESS,
 					    .first = (uint16_t)(10000 + 2 * i),
 					    .last = (uint16_t)(10001 + 2 * i) };
-	answer_write_machine(&w, &s, &p);
+	answer_write_machine(&w, 7, &s, &p);
 	assert_false(w.out.cut);
 	assert_true(w.out.used > 5000);
 }
