@@ -15,6 +15,12 @@
 #define DHCP_SERVER 67
 #define ECHO_REPLY_V4 0
 #define ECHO_REPLY_V6 129
+/* What the report follows at once: a hop-by-hop header of 8 bytes (the router alert) before ICMPv6. */
+#define HOP_BY_HOP 0
+#define ROUTER_ALERT_THEN_ICMPV6 (PROTOCOL_ICMPV6 << 8)
+#define MLD_REPORT 131
+#define MLD_DONE 132
+#define MLD2_REPORT 143
 #define FOLD_SHIFT \
 	15 /* brings the high bits down: without it prefixes that differ in few bits meet */
 
@@ -30,6 +36,7 @@ enum {
 	AT_V6_NEXT = 20,
 	AT_V6_DST = 38,
 	AT_V6_L4 = 54,
+	AT_V6_BEHIND_ALERT = 62,
 };
 
 /*
@@ -50,6 +57,7 @@ enum label {
 	TO_V6,
 	TO_V6_NOT_ND,
 	TO_V6_TCP,
+	TO_V6_ALERT,
 	TO_V6_OWN,
 	TO_V6_CLAIMS,
 	TO_V6_TREE,
@@ -196,7 +204,7 @@ static void put_v6(struct program *p, const struct filter_ours *ours)
 	here(p, TO_V6);
 	load(p, BPF_B, AT_V6_NEXT);
 	is(p, PROTOCOL_TCP, TO_V6_TCP, NEXT);
-	is(p, PROTOCOL_ICMPV6, NEXT, TO_V6_CLAIMS);
+	is(p, PROTOCOL_ICMPV6, NEXT, TO_V6_ALERT);
 	load(p, BPF_B, AT_V6_L4);
 	test(p, BPF_JGE, ND_FIRST, NEXT, TO_V6_NOT_ND);
 	test(p, BPF_JGT, ND_LAST, TO_V6_CLAIMS, TO_ACCEPT);
@@ -205,6 +213,16 @@ static void put_v6(struct program *p, const struct filter_ours *ours)
 	is(p, ECHO_REPLY_V6, NEXT, TO_V6_CLAIMS);
 	load(p, BPF_H, AT_V6_L4 + 4);
 	is(p, ours->echo_id, TO_V6_OWN, TO_V6_CLAIMS);
+
+	/* The first frames of a booting machine are multicast listener reports: its DAD comes up to a second later. */
+	here(p, TO_V6_ALERT);
+	is(p, HOP_BY_HOP, NEXT, TO_V6_CLAIMS);
+	load(p, BPF_H, AT_V6_L4);
+	is(p, ROUTER_ALERT_THEN_ICMPV6, NEXT, TO_V6_CLAIMS);
+	load(p, BPF_B, AT_V6_BEHIND_ALERT);
+	is(p, MLD2_REPORT, TO_ACCEPT, NEXT);
+	is(p, MLD_REPORT, TO_ACCEPT, NEXT);
+	is(p, MLD_DONE, TO_ACCEPT, TO_V6_CLAIMS);
 
 	here(p, TO_V6_TCP);
 	load(p, BPF_H, AT_V6_L4 + 2);

@@ -24,15 +24,15 @@ struct filter_ours {
 	uint32_t fold_key; /* random; for filter_capture_own */
 };
 
-#define FILTER_CAPTURE_LENGTH 59 /* instructions of filter_capture */
+#define FILTER_CAPTURE_LENGTH 66 /* instructions of filter_capture */
 #define FILTER_OUTGOING_LENGTH 13 /* of filter_outgoing */
 /* Claims that fit into filter_capture_own's BPF_MAXINSNS (4096), whatever their families. */
-#define FILTER_OWN_ADDRESSES_MAX 3209
+#define FILTER_OWN_ADDRESSES_MAX 3202
 
 /*
- * Everything to the virtual MAC; all ARP; neighbour discovery right behind the IPv6 header; to our own MAC: TCP to the
- * gate port and echo replies with our id, unfragmented; DHCP that clients broadcast. Nothing with a VLAN tag, unless its
- * VID is 0. O(1), whatever the number of machines. Returns the number of instructions, or -E2BIG beyond `size`.
+ * Everything to the virtual MAC; all ARP; neighbour discovery right behind the IPv6 header; multicast listener reports
+ * (RFC 2710, 3810) behind a hop-by-hop header of 8 bytes; to our own MAC: TCP to the gate port and echo replies with our
+ * id, unfragmented; DHCP that clients broadcast. Nothing with a VLAN tag, unless its VID is 0. O(1), whatever the number of machines. Returns the number of instructions, or -E2BIG beyond `size`.
  */
 int filter_capture(const struct filter_ours *ours, struct sock_filter *to, size_t size);
 

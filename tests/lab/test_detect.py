@@ -1,5 +1,6 @@
 """When a machine is asleep, and whose address it is."""
 
+import struct
 import time
 
 import frames
@@ -174,3 +175,18 @@ def test_sleeping_machine_is_looked_at_and_sends_no_harm(lan):
     seen = sent_by_guard(capture, lan.guard_host, since=before)
     assert len(seen) <= 3, seen
     assert not harm(capture)
+
+
+def test_listener_report_is_a_sign_of_life(lan):
+    """The first frames of a boot: the DAD that they announce comes up to a second later."""
+    nas = lan.machine("nas", boot=None)
+    disk = lan.machine("disk", boot=None)
+    guard = asleep(lan, nas, disk)
+    group = frames.solicited_node(nas.v6)
+    record = struct.pack("!BBHBBH", 4, 0, 0, 0, 0, 0)[:4] + frames.addr(group)         # change to exclude mode, no sources
+    report = struct.pack("!BBHHH", 143, 0, 0, 0, 1) + record
+    alert = struct.pack("!BBHBBH", 58, 0, 0x0502, 0, 0, 0x0100)                        # router alert, padding
+    packet = frames.ip6("::", "ff02::16", 0, alert + report, hops=1)
+    lan.other.send(frames.eth("33:33:00:00:00:16", nas.mac, frames.IP6, packet))
+    guard.wait_state("nas", "waking", timeout=1)
+    assert guard.state("disk") == "asleep"

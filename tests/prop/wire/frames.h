@@ -112,12 +112,12 @@ static inline void make_option(struct made *m)
 
 static inline void make_icmpv6(struct made *m)
 {
-	uint32_t type = PICK(m, 135, 135, 136, 136, 133, 134, 137, 128, 129, 129, 131, 1);
+	uint32_t type = PICK(m, 135, 135, 136, 136, 133, 134, 137, 128, 129, 131, 132, 143, 1);
 
 	make_u8(m, type);
 	make_u8(m, PICK(m, 0, 0, 0, 0, 0, 1));
 	make_be16(m, 0);
-	if (type < 133) {
+	if (type < 133 || type == 143) {
 		make_be16(m, PICK(m, ECHO_ID, ECHO_ID, 1));
 		make_random(m, 2 + random_below(m->seed, 9));
 		return;

@@ -45,6 +45,18 @@ static bool is_nd(const struct frame *f)
 	return f->kind == FRAME_NS || f->kind == FRAME_NA || f->kind == FRAME_ND_OTHER;
 }
 
+/* A multicast listener report, with the one extension header it has to have (RFC 2710, 3; RFC 3810, 5). */
+static bool is_mld(const struct frame *f, const struct bpf_frame *b)
+{
+	uint8_t type;
+
+	if (f->ethertype != 0x86dd || f->protocol != PROTOCOL_ICMPV6 || f->l4_length == 0 ||
+	    f->l4_at != f->l3_at + 48 || b->at[f->l3_at + 6] != 0)
+		return false;
+	type = b->at[f->l4_at];
+	return type == 131 || type == 132 || type == 143;
+}
+
 /* Extension headers are not walked by a filter: the upper layer must follow at once. */
 static bool is_direct(const struct frame *f)
 {
@@ -57,7 +69,7 @@ static bool has_tag(const struct bpf_frame *b)
 }
 
 /* The rules that both modes share, but for the virtual MAC. */
-static bool expect_rules(const struct frame *f)
+static bool expect_rules(const struct frame *f, const struct bpf_frame *b)
 {
 	bool to_own = mac_equal(&f->dst, &ours.own_mac);
 	bool whole = !f->more_fragments;
@@ -66,6 +78,8 @@ static bool expect_rules(const struct frame *f)
 		return true;
 	if (is_nd(f))
 		return is_direct(f);
+	if (is_mld(f, b))
+		return true;
 	if (f->kind == FRAME_TCP)
 		return to_own && whole && is_direct(f) && f->dst_port == GATE_PORT;
 	if (f->kind == FRAME_ECHO_REPLY)
@@ -79,14 +93,14 @@ static bool expect_capture(const struct frame *f, const struct bpf_frame *b)
 {
 	if (has_tag(b))
 		return false;
-	return mac_equal(&f->dst, &ours.virtual_mac) || expect_rules(f);
+	return mac_equal(&f->dst, &ours.virtual_mac) || expect_rules(f, b);
 }
 
 static bool expect_own(const struct frame *f, const struct bpf_frame *b)
 {
 	if (has_tag(b))
 		return false;
-	if (expect_rules(f))
+	if (expect_rules(f, b))
 		return true;
 	return mac_equal(&f->dst, &ours.own_mac) && f->ip_dst.family && is_claimed(&f->ip_dst);
 }
