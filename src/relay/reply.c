@@ -70,11 +70,10 @@ static const char *reason(int status)
 
 static const char security[] =
 	"Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self';"
-	" img-src 'self'; connect-src 'self'; manifest-src 'self'; worker-src 'self';"
+	" img-src 'self' data:; connect-src 'self'; manifest-src 'self'; worker-src 'self';"
 	" base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n"
 	"Referrer-Policy: no-referrer\r\n"
 	"X-Content-Type-Options: nosniff\r\n"
-	"Cross-Origin-Opener-Policy: same-origin\r\n"
 	"Cross-Origin-Resource-Policy: same-origin\r\n";
 
 static const char *date_now(struct relay *r)
@@ -95,7 +94,9 @@ static const char *date_now(struct relay *r)
 /* Everything before the length. */
 static void write_head(struct visitor *v, const struct reply *reply, struct buffer *to)
 {
-	static const char hsts[] = "Strict-Transport-Security: max-age=31536000\r\n";
+	/* Without TLS browsers complain of the second instead of obeying it. */
+	static const char secure[] = "Strict-Transport-Security: max-age=31536000\r\n"
+				     "Cross-Origin-Opener-Policy: same-origin\r\n";
 	static const char no_store[] = "Cache-Control: no-store\r\n";
 
 	buffer_text(to, "HTTP/1.1 ");
@@ -107,7 +108,7 @@ static void write_head(struct visitor *v, const struct reply *reply, struct buff
 	buffer_text(to, "\r\n");
 	buffer_bytes(to, security, sizeof(security) - 1);
 	if (v->relay->https)
-		buffer_bytes(to, hsts, sizeof(hsts) - 1);
+		buffer_bytes(to, secure, sizeof(secure) - 1);
 	if (!reply->may_keep)
 		buffer_bytes(to, no_store, sizeof(no_store) - 1);
 	if (reply->type) {
