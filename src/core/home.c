@@ -310,7 +310,7 @@ void home_goodbye(struct home *h, struct machine *m, struct moment now)
 	home_settle(h, m);
 }
 
-/* `who` is the name of a grant, for BY_GRANT. */
+/* `who` asked: the name of a grant for BY_GRANT, words of the caller for BY_REQUEST. */
 static enum wake_verdict wake(struct home *h, struct machine *m, enum wake_by by, const char *who,
 			      const struct caller *from)
 {
@@ -319,8 +319,10 @@ static enum wake_verdict wake(struct home *h, struct machine *m, enum wake_by by
 	if (m->state == MACHINE_AWAKE)
 		return WAKE_ALREADY_AWAKE;
 	/* A cause that waits already, or runs, stays what it is. */
-	if (by == BY_GRANT && !m->wake.running && m->wake.pending_by == BY_NOBODY)
-		strncpy(m->wake.who, who, sizeof(m->wake.who) - 1);
+	if (!m->wake.running && m->wake.pending_by == BY_NOBODY) {
+		memset(m->wake.who, 0, sizeof(m->wake.who));
+		memcpy(m->wake.who, who, strnlen(who, sizeof(m->wake.who) - 1));
+	}
 	if (m->state == MACHINE_DROWSY)
 		wake_later(h, m, by, from, NEVER); /* a magic packet now would be lost on it */
 	else if (!m->wake.running)
@@ -333,6 +335,13 @@ enum wake_verdict home_wake(struct home *h, struct machine *m, enum wake_by by, 
 {
 	enter(h, now);
 	return wake(h, m, by, "", &(struct caller){ .knock = KNOCK_NONE });
+}
+
+enum wake_verdict home_wake_asked(struct home *h, struct machine *m, const char *who,
+				  struct moment now)
+{
+	enter(h, now);
+	return wake(h, m, BY_REQUEST, who, &(struct caller){ .knock = KNOCK_NONE });
 }
 
 enum wake_verdict home_wake_granted(struct home *h, struct machine *m, const char *who,

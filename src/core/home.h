@@ -106,8 +106,8 @@ void home_remove(struct home *h, struct machine *m, struct moment now);
 /* Its interface appeared, went away or changed. */
 void home_move(struct home *h, struct machine *m, uint8_t interface, struct moment now);
 
-struct machine *home_by_id(const struct home *h, uint32_t id); /* linear; not for packets */
-struct machine *home_by_name(const struct home *h, const char *name); /* linear */
+struct machine *home_by_id(const struct home *h, uint32_t id);
+struct machine *home_by_name(const struct home *h, const char *name);
 struct machine *home_by_mac(const struct home *h, const struct mac *mac);
 struct machine *home_by_address(const struct home *h, uint8_t interface, const struct addr *a);
 struct machine *home_next(const struct home *h,
@@ -134,6 +134,9 @@ enum wake_verdict {
 	WAKE_UNREACHABLE, /* its interface is not there, or has no link */
 };
 enum wake_verdict home_wake(struct home *h, struct machine *m, enum wake_by by, struct moment now);
+/* The same, by request of somebody whose name (at most SPEC_NAME_MAX bytes) goes into the events. */
+enum wake_verdict home_wake_asked(struct home *h, struct machine *m, const char *who,
+				  struct moment now);
 /* The same for the holder of a grant of that name, who asked from there (may be none). */
 enum wake_verdict home_wake_granted(struct home *h, struct machine *m, const char *who,
 				    const struct addr *from, struct moment now);

@@ -21,7 +21,7 @@ struct home {
 	struct home_settings set;
 	struct effect_sink sink;
 	struct moment now;
-	struct hash_table addresses, macs; /* struct index_entry; names are with the MACs */
+	struct hash_table addresses, macs; /* struct index_entry; names and ids are with the MACs */
 	struct hash_key key;
 	struct list machines;
 	size_t count;

@@ -132,6 +132,8 @@ struct machine *machine_place(void *memory, const struct spec *s, uint32_t id)
 	m->by_mac.kind = INDEX_MAC;
 	m->by_name.machine = m;
 	m->by_name.kind = INDEX_NAME;
+	m->by_id.machine = m;
+	m->by_id.kind = INDEX_ID;
 	m->life.probe_at = NEVER;
 	m->life.repoint_at = NEVER;
 	m->wake.next = NEVER;

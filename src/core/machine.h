@@ -15,7 +15,7 @@
 
 struct machine;
 
-enum index_kind { INDEX_MAC, INDEX_NAME, INDEX_ADDRESS };
+enum index_kind { INDEX_MAC, INDEX_NAME, INDEX_ID, INDEX_ADDRESS };
 
 /* What the tables of struct home hold; one form for all, so that a collision of hashes is only a comparison. */
 struct index_entry {
@@ -99,7 +99,7 @@ struct wake {
 	uint64_t pending_at; /* when it may start, or NEVER: when the machine is asleep */
 	struct caller caller;
 	struct caller pending;
-	char who[SPEC_NAME_MAX + 1]; /* BY_GRANT, running or pending: the grant's name */
+	char who[SPEC_NAME_MAX + 1]; /* BY_GRANT, BY_REQUEST, running or pending: who asked */
 	struct wake_record record;
 };
 
@@ -111,7 +111,7 @@ struct bucket {
 struct machine {
 	struct heap_node timer;
 	struct list node; /* of home, in order of adding */
-	struct index_entry by_mac, by_name;
+	struct index_entry by_mac, by_name, by_id;
 	uint32_t id;
 	uint32_t line;
 	uint16_t watts;

@@ -1,4 +1,4 @@
-/* table: the machines of a home and the ways to find them: by MAC, name, (interface, address), and in order. */
+/* table: the machines of a home and the ways to find them: by MAC, name, id, (interface, address), and in order. */
 #include "core/home.h"
 
 #include "core/home_state.h"
@@ -19,6 +19,11 @@ static uint64_t mac_hash(const struct home *h, const struct mac *mac)
 static uint64_t name_hash(const struct home *h, const char *name)
 {
 	return hash_bytes(&h->key, name, strlen(name));
+}
+
+static uint64_t id_hash(const struct home *h, uint32_t id)
+{
+	return hash_bytes(&h->key, &id, sizeof(id));
 }
 
 static void index_insert(struct hash_table *t, struct index_entry *i, uint64_t hash)
@@ -102,12 +107,11 @@ struct machine *home_by_address(const struct home *h, uint8_t interface, const s
 
 struct machine *home_by_id(const struct home *h, uint32_t id)
 {
-	list_each(it, &h->machines)
-	{
-		struct machine *m = container_of(it, struct machine, node);
+	for (struct hash_node *n = hash_first(&h->macs, id_hash(h, id)); n; n = hash_next(n)) {
+		const struct index_entry *i = index_of(n);
 
-		if (m->id == id)
-			return m;
+		if (i->kind == INDEX_ID && i->machine->id == id)
+			return i->machine;
 	}
 	return NULL;
 }
@@ -181,6 +185,7 @@ void table_insert(struct home *h, struct machine *m)
 {
 	index_insert(&h->macs, &m->by_mac, mac_hash(h, &m->mac));
 	index_insert(&h->macs, &m->by_name, name_hash(h, m->name));
+	index_insert(&h->macs, &m->by_id, id_hash(h, m->id));
 	for (uint16_t i = 0; i < m->claims_n; i++)
 		index_insert(&h->addresses, &m->claims[i].index,
 			     address_hash(h, &m->claims[i].addr));
@@ -191,6 +196,7 @@ void table_remove(struct home *h, struct machine *m)
 {
 	index_remove(&h->macs, &m->by_mac);
 	index_remove(&h->macs, &m->by_name);
+	index_remove(&h->macs, &m->by_id);
 	for (uint16_t i = 0; i < m->claims_n; i++)
 		index_remove(&h->addresses, &m->claims[i].index);
 	list_remove(&m->node);

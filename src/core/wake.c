@@ -7,11 +7,11 @@
 
 #define RESUME_MAX_MS (60 * 60 * (uint64_t)1000) /* a wall clock that jumped says more */
 
-/* Whose grant it was; nothing when it was none. */
+/* Who asked; nothing where nobody with a name did. */
 static void name_who(uint8_t by, const char from[static SPEC_NAME_MAX + 1],
 		     char to[static SPEC_NAME_MAX + 1])
 {
-	if (by == BY_GRANT)
+	if (by == BY_GRANT || by == BY_REQUEST)
 		memcpy(to, from, SPEC_NAME_MAX + 1);
 }
 

@@ -52,6 +52,7 @@ static void machines_are_found(void **state)
 	assert_ptr_equal(home_by_address(w->h, 1, &a), NULL);
 	assert_ptr_equal(home_by_address(w->h, 0, &b), NULL);
 	assert_ptr_equal(home_by_id(w->h, machine_id(m)), m);
+	assert_null(home_by_id(w->h, machine_id(m) + 1));
 	assert_ptr_equal(home_next(w->h, NULL), m);
 	assert_ptr_equal(home_next(w->h, m), NULL);
 	world_free(w);
@@ -134,6 +135,7 @@ static void removing_releases(void **state)
 	world_syn(w, FROM, 5000, ADDRESS, 22);
 	home_remove(w->h, m, w->now);
 	world_forget(w, m);
+	assert_null(home_by_id(w->h, 1));
 	assert_int_equal(did(w, EFFECT_RELEASE), 2);
 	assert_int_equal(told(w, EVENT_REMOVED), 1);
 	assert_int_equal(home_due(w->h), NEVER);
@@ -167,6 +169,7 @@ static void a_changed_description_keeps_the_state(void **state)
 	assert_int_equal(done(w, EFFECT_RELEASE, 0)->e.addr.family, 6);
 	assert_ptr_equal(home_by_name(w->h, "nas"), NULL);
 	assert_ptr_equal(home_by_name(w->h, "box"), m);
+	assert_ptr_equal(home_by_id(w->h, machine_id(m)), m);
 	/* The old address is answered for without a gap. */
 	world_asks(w, &CLIENT, FROM, ADDRESS);
 	assert_int_equal(did(w, EFFECT_ANSWER), 1);
