@@ -85,7 +85,7 @@ struct event {
 	uint64_t took_us; /* what the kind says; from the knock for everything about waking */
 	uint32_t replayed;
 	char name[SPEC_NAME_MAX + 1]; /* the machine's, at that time */
-	char who[SPEC_NAME_MAX + 1]; /* BY_GRANT: the grant's name, at that time */
+	char who[SPEC_NAME_MAX + 1]; /* BY_GRANT: the grant's name then; BY_REQUEST: "uid 1000" */
 };
 
 /* The last wake of a machine, for `status`. Seconds count from the knock. */
@@ -101,7 +101,7 @@ struct wake_record {
 	uint64_t awake_us; /* 0: not (yet) */
 	uint64_t ready_us; /* 0: no port was waited for, or not yet */
 	uint32_t replayed;
-	char who[SPEC_NAME_MAX + 1]; /* BY_GRANT: the grant's name */
+	char who[SPEC_NAME_MAX + 1]; /* as in struct event */
 };
 
 /* What survives a restart besides the spec. */

@@ -344,6 +344,7 @@ static void ask_add(struct client *k)
 
 	m.machine.interface = 0xff;
 	m.machine.spec = k->command.spec;
+	m.machine.uid = k->uid;
 	k->request = control_ask(k->control, &m, simply_answered, k);
 }
 

@@ -51,6 +51,7 @@ struct engine {
 	/* The frame being handled: a packet that is sent on at once keeps what came with it. */
 	const struct packet_frame *current;
 	const uint8_t *current_packet;
+	const uint32_t *asker; /* uid of who caused what the core does now, or NULL */
 	bool going; /* GO was said */
 };
 
@@ -68,6 +69,8 @@ int engine_requests_init(struct engine *e);
 void engine_request(struct engine *e, const struct ipc_message *m, struct moment now);
 void engine_machine_granted(struct engine *e, const struct ipc_message *m, struct moment now);
 void engine_machine_forgotten(struct engine *e, const struct ipc_message *m, struct moment now);
+/* "uid 1000" */
+void engine_put_asker(uint32_t uid, char to[static SPEC_NAME_MAX + 1]);
 void engine_store_refused(struct engine *e, const struct ipc_message *m);
 void engine_result(struct engine *e, uint32_t request, enum ipc_code code, uint32_t id,
 		   const char *text);

@@ -114,11 +114,16 @@ static void tell_past(struct engine *e, struct machine *machine)
 	engine_tell_monitor(e, &m);
 }
 
+/* The core knows who asked for a wake, since that can begin later; who adds and removes is known here. */
 static void tell_event(struct engine *e, const struct event *event)
 {
 	struct ipc_message m = { .kind = IPC_EVENT };
 
 	m.event = *event;
+	if (e->asker && (event->kind == EVENT_ADDED || event->kind == EVENT_REMOVED)) {
+		m.event.by = BY_REQUEST;
+		engine_put_asker(*e->asker, m.event.who);
+	}
 	engine_tell_monitor(e, &m);
 	engine_relay_event(e, event);
 }

@@ -7,6 +7,7 @@
 #include "guard/engine.h"
 
 #include "base/text.h"
+#include "proto/registration.h"
 #include "sys/log.h"
 
 #include <errno.h>
@@ -21,6 +22,7 @@ struct store_request {
 	struct store_request *next;
 	enum store_kind kind;
 	uint32_t request; /* control's */
+	uint32_t uid; /* ADD, FORGET: who asked */
 	bool goodbye;
 	struct ipc_machine machine;
 };
@@ -142,11 +144,20 @@ static void enqueue(struct engine *e, enum store_kind kind, uint32_t request,
 	r->kind = kind;
 	r->request = request;
 	r->goodbye = goodbye;
+	r->uid = machine->uid;
 	r->machine = *machine;
 	*q->last = r;
 	q->last = &r->next;
 	if (q->count++ == 0)
 		next_store(e);
+}
+
+void engine_put_asker(uint32_t uid, char to[static SPEC_NAME_MAX + 1])
+{
+	struct text t = text_over(to, SPEC_NAME_MAX + 1);
+
+	text_string(&t, "uid ");
+	text_u64(&t, uid);
 }
 
 /* Takes the request that the monitor has just answered from the queue; the caller frees it, then asks for the next. */
@@ -221,6 +232,14 @@ static void answer_store(struct engine *e, enum ipc_code code, uint32_t id, cons
 	next_store(e);
 }
 
+/* Who made the request that is answered now, if it is of that kind. */
+static const uint32_t *asker(const struct engine *e, enum store_kind kind)
+{
+	const struct store_request *r = e->stores->first;
+
+	return r && r->kind == kind ? &r->uid : NULL;
+}
+
 /* The file's machines come unasked, and may collide with one that registered meanwhile. */
 static void reject_grant(struct engine *e, const struct ipc_message *m, const struct machine *other)
 {
@@ -245,8 +264,10 @@ void engine_machine_granted(struct engine *e, const struct ipc_message *m, struc
 		return;
 	}
 	grow(e);
+	e->asker = m->request != 0 ? asker(e, STORE_ADD) : NULL;
 	struct machine *machine = settle(e, own, &m->machine, now);
 
+	e->asker = NULL;
 	if (m->request == 0)
 		return;
 	if (e->stores->first && e->stores->first->kind == STORE_REGISTER &&
@@ -260,7 +281,9 @@ void engine_machine_forgotten(struct engine *e, const struct ipc_message *m, str
 	struct machine *machine = home_by_id(e->home, m->id);
 
 	if (machine) {
+		e->asker = m->request != 0 ? asker(e, STORE_FORGET) : NULL;
 		home_remove(e->home, machine, now);
+		e->asker = NULL;
 		free(machine);
 	}
 	if (m->request != 0)
@@ -271,6 +294,16 @@ void engine_store_refused(struct engine *e, const struct ipc_message *m)
 {
 	if (m->request != 0)
 		answer_store(e, m->result.code, 0, m->result.text);
+}
+
+/* A registration without a name came with the one made of the MAC: it does not take away a name given earlier. */
+static void keep_name(struct spec *s, const char known[static SPEC_NAME_MAX + 1])
+{
+	char made[SPEC_NAME_MAX + 1];
+
+	registration_default_name(&s->mac, made);
+	if (strcmp(s->name, made) == 0)
+		memcpy(s->name, known, sizeof(s->name));
 }
 
 void engine_registration_verified(struct engine *e, uint32_t request,
@@ -291,6 +324,8 @@ void engine_registration_verified(struct engine *e, uint32_t request,
 		}
 	}
 	im.spec.origin = SPEC_REGISTERED;
+	if (known)
+		keep_name(&im.spec, theirs.name);
 
 	struct machine *named = home_by_name(e->home, im.spec.name);
 
@@ -348,18 +383,21 @@ static void request_remove(struct engine *e, const struct ipc_message *m)
 		return;
 	}
 	im.id = machine_id(machine);
+	im.uid = m->name.uid;
 	enqueue(e, STORE_FORGET, m->request, &im, false);
 }
 
 static void request_wake(struct engine *e, const struct ipc_message *m, struct moment now)
 {
 	struct machine *machine = home_by_name(e->home, m->name.name);
+	char who[SPEC_NAME_MAX + 1];
 
 	if (!machine) {
 		engine_result(e, m->request, RESULT_NOT_FOUND, 0, "no such machine");
 		return;
 	}
-	switch (home_wake(e->home, machine, BY_REQUEST, now)) {
+	engine_put_asker(m->name.uid, who);
+	switch (home_wake_asked(e->home, machine, who, now)) {
 	case WAKE_STARTED:
 		engine_result(e, m->request, RESULT_OK, machine_id(machine), "");
 		return;

@@ -96,9 +96,23 @@ static void put_replayed(struct text *t, const struct event *e)
 	text_string(t, e->observed ? " would be replayed" : " replayed");
 }
 
+/* " by uid 1000", where somebody asked who has a name. */
+static void put_asker(struct text *t, const struct event *e)
+{
+	if ((e->by != BY_GRANT && e->by != BY_REQUEST) || !e->who[0])
+		return;
+	text_string(t, " by ");
+	text_escaped_utf8(t, e->who, strnlen(e->who, sizeof(e->who)));
+	if (e->by == BY_GRANT)
+		text_string(t, " over the relay");
+}
+
 static void say_added(struct text *t, const struct event *e)
 {
 	text_string(t, e->observed ? "observed from now on" : "guarded from now on");
+	if (e->who[0])
+		text_string(t, ", added");
+	put_asker(t, e);
 }
 
 static void say_updated(struct text *t, const struct event *e)
@@ -110,6 +124,9 @@ static void say_updated(struct text *t, const struct event *e)
 static void say_removed(struct text *t, const struct event *e)
 {
 	text_string(t, e->observed ? "not observed any more" : "not guarded any more");
+	if (e->who[0])
+		text_string(t, ", removed");
+	put_asker(t, e);
 }
 
 static void say_goodbye(struct text *t, const struct event *e)
@@ -159,11 +176,7 @@ static void say_knock(struct text *t, const struct event *e)
 static void say_request(struct text *t, const struct event *e)
 {
 	text_string(t, e->by == BY_EXIT ? "the guard stops" : "wake requested");
-	if (e->by == BY_GRANT && e->who[0]) {
-		text_string(t, " by ");
-		text_escaped_utf8(t, e->who, strnlen(e->who, sizeof(e->who)));
-		text_string(t, " over the relay");
-	}
+	put_asker(t, e);
 	if (e->from.family) {
 		text_string(t, " from ");
 		put_address(t, &e->from);
@@ -431,7 +444,7 @@ static void write_what(struct json_writer *w, const struct event *e)
 	else
 		json_write_word(w, wake_by_name(e->by));
 	json_write_key(w, "who");
-	if (e->by == BY_GRANT && e->who[0])
+	if ((e->by == BY_GRANT || e->by == BY_REQUEST) && e->who[0])
 		json_write_word(w, e->who);
 	else
 		json_write_null(w);

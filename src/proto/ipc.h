@@ -160,6 +160,7 @@ struct ipc_machine {
 	uint32_t id;
 	uint8_t interface; /* HOME_NO_INTERFACE (0xff): none now */
 	uint8_t has_past;
+	uint32_t uid; /* ADD: who asked */
 	struct machine_past past;
 	struct spec spec;
 };

@@ -211,3 +211,35 @@ def test_colours_only_where_wanted(lan):
                          capture_output=True, text=True, env={**os.environ, "NO_COLOR": "1"})
     assert "\x1b[3" not in out.stdout
     wait_quiet(0)
+
+
+def test_who_asked_is_in_the_events(lan):
+    nas = lan.machine("nas", boot=0.5, dad="off")
+    guard = lan.guard([])
+    guard.rouse("add", "nas", "--mac", nas.mac, "--address", nas.v4)
+    nas.sleep()
+    guard.wait_state("nas", "asleep", timeout=8)
+    guard.rouse("wake", "nas", "--wait")
+    guard.rouse("remove", "nas")
+    who = {event["event"]: (event["by"], event["who"]) for event in guard.events()}
+    assert {who[kind] for kind in ("added", "request", "removed")} == {("request", f"uid {os.getuid()}")}, who
+    assert f"nas: wake requested by uid {os.getuid()}; magic packet sent (1/3)" in guard.log()
+
+
+def test_reload_while_a_machine_wakes_loses_no_connection(lan):
+    """SIGHUP with the same file, and with other rules, while packets are held for a machine that boots."""
+    machines = [lan.machine(f"m{i}", boot=2.0, dad="off") for i in range(2)]
+    same, changed = machines
+    guard = asleep(lan, *machines, rules={machine.name: "tcp/22" for machine in machines})
+    attempts = [lan.client.connect(machine.address(family)) for machine in machines for family in (4, 6)]
+    for machine in machines:
+        guard.wait_state(machine.name, "waking")
+    guard.rules[changed.name] = "tcp/22 tcp/445"
+    mark = len(guard.log())
+    guard.reload()
+    guard.wait_log("m1: its description changed", 3, after=mark)
+    assert "m0: its description changed" not in guard.log()
+    assert {guard.state(machine.name) for machine in machines} == {"waking"}
+    for attempt, machine, family in zip(attempts, [same, same, changed, changed], [4, 6, 4, 6]):
+        check_connected(attempt.wait(15), machine, machine.address(family))
+    assert len([e for e in guard.events() if e["event"] == "knock"]) == 2

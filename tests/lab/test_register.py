@@ -251,3 +251,14 @@ def test_hostile_name_is_escaped_in_the_log(lan):
     send(guard, entry(nas, name="a\x1b[31mred"), nas)
     send(guard, entry(nas, name="ünï"), nas)
     assert "\x1b" not in guard.log() and "\x1b" not in guard.rouse("status").stdout
+
+
+def test_refreshing_without_a_name_keeps_the_name(lan):
+    """Wakupator's example script sends none: the name given before is not lost."""
+    nas = lan.machine("nas", boot=None)
+    guard = lan.guard([])
+    assert send(guard, entry(nas, name="my nas"), nas) == "OK."
+    assert send(guard, entry(nas), nas) == "OK."
+    assert [item["name"] for item in guard.status()] == ["my nas"]
+    assert send(guard, entry(nas, name="nas"), nas) == "OK."
+    assert [item["name"] for item in guard.status()] == ["nas"]

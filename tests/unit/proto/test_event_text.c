@@ -88,6 +88,14 @@ static void print_special(FILE *to)
 	e.by = BY_GRANT;
 	memcpy(e.who, "Ann's \x1b phone", 14);
 	print(to, &e, true);
+	e.by = BY_REQUEST;
+	e.from = ADDR_NONE;
+	memcpy(e.who, "uid 1000", 9);
+	print(to, &e, true);
+	e.kind = EVENT_ADDED;
+	print(to, &e, true);
+	e.kind = EVENT_REMOVED;
+	print(to, &e, false);
 	e = full(EVENT_READY, 4);
 	e.knock = KNOCK_NONE;
 	e.replayed = 1;
