@@ -291,3 +291,37 @@ def test_roles_have_given_up_what_they_do_not_need(lan):
                 assert have & ~allowed == 0 or kind in ("CapBnd",), f"{name} {kind} {have:x}"
         assert status["NoNewPrivs"].strip() == "1" and status["Seccomp"].strip() == "2", f"{name}: {status['Seccomp']}"
         assert "0" not in status["Uid"].split(), f"{name} runs as root"
+
+
+def test_interface_is_renamed_and_renamed_back(lan):
+    nas = lan.machine("nas", boot=0.7, dad="off")
+    guard = asleep(lan, nas, rules={"nas": "tcp/22"})
+    guard.clean_exit = False                        # the addresses went down with the link: our doing
+    host, before, mark = lan.guard_host, time.monotonic(), len(guard.log())
+    host.ns.ip("link set eth0 down", "link set eth0 name lan9", "link set lan9 up")
+    guard.wait_log("eth0", 3, after=mark)
+    wait_quiet(2)
+    assert guard.process.poll() is None and guard.status("nas")
+    mark = len(guard.log())
+    host.ns.ip("link set lan9 down", "link set lan9 name eth0", "link set eth0 up", f"addr add {host.v6}/64 dev eth0 nodad")
+    guard.wait_log("eth0", 3, after=mark)
+    guard.wait_state("nas", "asleep", timeout=6)
+    assert not nas.valid_magics(before), "nobody asked for it"
+    check_connected(lan.client.connect(nas.v4).wait(10), nas, nas.v4)
+
+
+def test_own_mac_stops_claiming_when_forwarding_is_turned_on(lan):
+    nas = lan.machine("nas", boot=None)
+    guard = asleep(lan, nas, guard={"virtual-mac": "own"})
+    lan.client.ping(nas.v4, timeout=0.2)
+    assert lan.client.neighbour(nas.v4)[0] == lan.guard_host.mac
+    mark = len(guard.log())
+    lan.guard_host.ns.sysctl(**{"net.ipv4.ip_forward": 1})
+    try:
+        guard.wait_log("forward", 5, after=mark)
+        wait_quiet(1)
+        lan.other.ping(nas.v4, timeout=0.5)
+        assert lan.other.neighbour(nas.v4)[0] is None, "answered with the host's own MAC"
+    finally:
+        lan.guard_host.ns.sysctl(**{"net.ipv4.ip_forward": 0})
+        guard.clean_exit = False                    # a sysctl moves others with it
