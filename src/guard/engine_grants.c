@@ -166,30 +166,36 @@ static unsigned int verb_of(const char *verb)
 	return 0;
 }
 
+/* What is asked for, sealed or with a token. */
+struct wish {
+	unsigned int verb; /* 0: there is no such */
+	uint32_t machine;
+	const struct addr *from;
+};
+
 /* An authentic request that is not too late: does the grant allow it, and is there such a machine? */
 static void carry_out(struct relayed *r, struct pending *p, const struct grant *g,
-		      unsigned int verb, uint32_t machine_number, const struct addr *from,
-		      struct moment now)
+		      const struct wish *w, struct moment now)
 {
 	struct machine *machine;
 
 	/* Whoever may do anything with a machine may see it. */
-	if (verb == 0 || !((g->can | RELAY_CAN_SEE) & verb) || !grant_names(g, machine_number)) {
+	if (w->verb == 0 || !((g->can | RELAY_CAN_SEE) & w->verb) || !grant_names(g, w->machine)) {
 		pending_refuse(r, p, "not-permitted");
 		return;
 	}
-	machine = home_by_id(r->engine->home, machine_number);
+	machine = home_by_id(r->engine->home, w->machine);
 	if (!machine) {
 		pending_refuse(r, p, "no-such-machine");
 		return;
 	}
 	strncpy(p->name, machine_name(machine), sizeof(p->name) - 1);
-	if (verb == RELAY_CAN_SEE)
+	if (w->verb == RELAY_CAN_SEE)
 		pending_see(r, p, machine);
-	else if (verb == RELAY_CAN_SLEEP)
+	else if (w->verb == RELAY_CAN_SLEEP)
 		pending_refuse(r, p, "not-supported");
 	else
-		pending_wake(r, p, machine, g->name, from, now);
+		pending_wake(r, p, machine, g->name, w->from, now);
 }
 
 static void on_sealed(struct relayed *r, const struct ipc_sealed *s, struct moment now)
@@ -222,7 +228,8 @@ static void on_sealed(struct relayed *r, const struct ipc_sealed *s, struct mome
 		pending_done(&over);
 		return;
 	}
-	carry_out(r, p, &h->grant, verb_of(q->verb), (uint32_t)machine, &s->from, now);
+	carry_out(r, p, &h->grant, &(struct wish){ verb_of(q->verb), (uint32_t)machine, &s->from },
+		  now);
 }
 
 /* A token's request is one for each id of a run, whatever the relay says. */
@@ -274,7 +281,8 @@ static void on_token(struct relayed *r, const struct ipc_token *t, struct moment
 		pending_done(&over);
 		return;
 	}
-	carry_out(r, p, &h->grant, h->grant.can, h->grant.machines[0], &t->from, now);
+	carry_out(r, p, &h->grant, &(struct wish){ h->grant.can, h->grant.machines[0], &t->from },
+		  now);
 }
 
 /* --- the uplink --- */

@@ -53,7 +53,7 @@ void store_put_past(struct store *s, uint32_t id, const struct machine_past *pas
  */
 int store_put_grant(struct store *s, const struct grant *g) __attribute__((warn_unused_result));
 int store_revoke(struct store *s, const char *id) __attribute__((warn_unused_result));
-int store_put_relay(struct store *s, const struct relay_joined *r)
+int store_put_relay(struct store *s, const struct relay_joined *joined)
 	__attribute__((warn_unused_result));
 /* The i-th, in the order of their making; NULL: there are no more. */
 const struct grant *store_grant(const struct store *s, size_t i);
