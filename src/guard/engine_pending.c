@@ -437,8 +437,7 @@ void pending_again(struct relayed *r)
 
 void pending_forget_all(struct relayed *r)
 {
-	while (!list_empty(&r->pendings))
-		forget(r, container_of(r->pendings.next, struct pending, in));
+	list_each_safe(it, &r->pendings) forget(r, container_of(it, struct pending, in));
 }
 
 uint64_t pending_due(const struct relayed *r)
