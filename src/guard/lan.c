@@ -1,12 +1,10 @@
 #include "guard/lan.h"
 
 #include "base/hash.h"
-#include "base/text.h"
 #include "sys/entropy.h"
 #include "sys/log.h"
 #include "sys/packet.h"
 #include "sys/reserve.h"
-#include "wire/filter.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -83,34 +81,11 @@ static void warn_own_mac(const struct lan_interface *i)
 		    i->said.name, one ? ": " : "", one ? one : " (virtual-mac = own)");
 }
 
-/* The filter of an interface, in memory for the caller to free; the number of instructions or a negative errno. */
-static int make_filter(const struct lan *lan, const struct lan_interface *i,
-		       const struct ipc_interface *said, struct sock_filter **ret_code)
-{
-	struct filter_ours ours = { .virtual_mac = said->claim,
-				    .own_mac = said->own,
-				    .gate_port = said->gate_port,
-				    .echo_id = said->echo_id,
-				    .fold_key = lan->fold_key };
-	struct addr *claims = calloc(i->claims_n + 1, sizeof(*claims));
-	int r = -ENOMEM;
-
-	*ret_code = calloc(BPF_MAXINSNS, sizeof(**ret_code));
-	for (size_t k = 0; claims && k < i->claims_n; k++)
-		claims[k] = i->claims[k].addr;
-	if (*ret_code && claims)
-		r = said->virtual_mac ? filter_capture(&ours, *ret_code, BPF_MAXINSNS)
-				      : filter_capture_own(&ours, claims, i->claims_n, *ret_code,
-							   BPF_MAXINSNS);
-	free(claims);
-	return r;
-}
-
 static int open_sockets(const struct lan *lan, struct lan_interface *i,
 			const struct ipc_interface *said)
 {
 	struct sock_filter *code;
-	int r = make_filter(lan, i, said, &code);
+	int r = lan_make_filter(lan, i, said, &code);
 
 	if (r >= 0)
 		r = packet_open(i->net->ifindex, code, (size_t)r, 0, RECEIVE_BUFFER,
@@ -165,15 +140,6 @@ static int open_voice(struct lan_interface *i)
 		return -errno;
 	(void)setsockopt(i->voice_fd, SOL_SOCKET, SO_RCVBUF, &least, sizeof(least));
 	return 0;
-}
-
-static void forget_claims(struct lan *lan, struct lan_interface *i)
-{
-	for (size_t k = 0; k < i->claims_n; k++) {
-		if (i->claims[k].grouped)
-			group_leave(lan->groups, i->ifindex, &i->claims[k].addr);
-	}
-	i->claims_n = 0;
 }
 
 static void stop_serving(struct lan *lan, struct lan_interface *i)
@@ -376,29 +342,6 @@ static void want_configured(struct lan *lan)
 			  "configuration or --interface");
 }
 
-static void refilter(void *context)
-{
-	struct lan *lan = context;
-
-	for (uint8_t slot = 0; slot < LAN_INTERFACES; slot++) {
-		struct lan_interface *i = &lan->slots[slot];
-		struct sock_filter *code;
-		int r;
-
-		if (i->ifindex == 0 || i->said.virtual_mac)
-			continue;
-		r = make_filter(lan, i, &i->said, &code);
-		if (r >= 0)
-			r = packet_set_filter(i->receive_fd, code, (size_t)r);
-		free(code);
-		if (r < 0)
-			log_error("%s: the filter for %zu claimed addresses failed: %s",
-				  i->said.name, i->claims_n,
-				  r == -E2BIG ? "too many for claims with the interface's own MAC"
-					      : strerror(-r));
-	}
-}
-
 int lan_init(struct lan *lan, struct loop *loop, const struct config *config,
 	     void (*changed)(void *context, uint8_t slot, bool new_socket), void *context)
 {
@@ -423,7 +366,7 @@ int lan_init(struct lan *lan, struct loop *loop, const struct config *config,
 	r = group_set_new(&lan->groups);
 	if (r < 0)
 		return r;
-	r = loop_deferred_init(&lan->refilter, loop, refilter, lan);
+	r = loop_deferred_init(&lan->refilter, loop, lan_refilter, lan);
 	if (r < 0)
 		return r;
 	r = net_view_new(loop, host_changed, lan, &lan->net);
@@ -476,178 +419,4 @@ const struct lan_interface *lan_sending(const struct lan *lan, uint8_t slot)
 	const struct lan_interface *i = slot < LAN_INTERFACES ? &lan->slots[slot] : NULL;
 
 	return i && i->ifindex != 0 && i->said.up ? i : NULL;
-}
-
-static bool any_on_link(const struct lan_interface *i, const struct addr *addresses, size_t n)
-{
-	/* Link-local addresses are on every link: they decide only when there is nothing else. */
-	bool others = false;
-
-	for (size_t k = 0; k < n; k++)
-		others = others || !addr_is_link_local(&addresses[k]);
-	for (size_t k = 0; k < n; k++) {
-		if ((!others || !addr_is_link_local(&addresses[k])) &&
-		    net_on_link(i->net, &addresses[k]))
-			return true;
-	}
-	return n == 0;
-}
-
-uint8_t lan_slot_for(const struct lan *lan, const char *name, const struct addr *addresses,
-		     size_t n)
-{
-	for (uint8_t slot = 0; slot < LAN_INTERFACES; slot++) {
-		const struct lan_interface *i = &lan->slots[slot];
-
-		if (i->ifindex == 0)
-			continue;
-		if (name[0] ? strcmp(name, i->said.name) == 0 : any_on_link(i, addresses, n))
-			return slot;
-	}
-	return 0xff;
-}
-
-static const char *mac_fault(const struct lan *lan, const struct mac *m)
-{
-	if (mac_is_zero(m))
-		return "is zero";
-	if (mac_is_group(m))
-		return "is a multicast or broadcast address, no machine's";
-	for (uint8_t slot = 0; slot < LAN_INTERFACES; slot++) {
-		const struct lan_interface *i = &lan->slots[slot];
-
-		if (i->ifindex != 0 && (mac_equal(m, &i->said.own) || mac_equal(m, &i->said.claim)))
-			return "is the guard's own";
-	}
-	return NULL;
-}
-
-static const char *address_fault(const struct lan *lan, const struct addr *a)
-{
-	if (addr_is_unspecified(a) || addr_is_loopback(a) || addr_is_multicast(a) ||
-	    addr_is_limited_broadcast(a))
-		return "is no address of a machine";
-	if (net_view_owns(lan->net, a))
-		return "is the guard's own";
-	for (uint8_t k = 0; k < LAN_INTERFACES; k++) {
-		const struct lan_interface *i = &lan->slots[k];
-
-		if (i->ifindex == 0)
-			continue;
-		if (net_is_gateway(i->net, a))
-			return "is the gateway's";
-		if (net_is_broadcast(i->net, a))
-			return "is a broadcast address";
-	}
-	return NULL;
-}
-
-const struct addr *lan_off_link(const struct lan *lan, const struct spec *s)
-{
-	uint8_t slot = lan_slot_for(lan, s->interface, s->addresses, s->addresses_n);
-
-	for (uint16_t k = 0; k < s->addresses_n; k++) {
-		if (slot == 0xff || !net_on_link(lan->slots[slot].net, &s->addresses[k]))
-			return &s->addresses[k];
-	}
-	return NULL;
-}
-
-int lan_check(const struct lan *lan, const struct spec *s, char *text, size_t n)
-{
-	const char *fault = mac_fault(lan, &s->mac);
-	const struct addr *off = NULL;
-	char a[ADDR_TEXT];
-
-	if (fault) {
-		snprintf(text, n, "mac %s %s", mac_format(&s->mac, a), fault);
-		return -EPERM;
-	}
-	for (uint16_t k = 0; k < s->addresses_n; k++) {
-		fault = address_fault(lan, &s->addresses[k]);
-		if (!fault)
-			continue;
-		snprintf(text, n, "address %s %s", addr_format(&s->addresses[k], a), fault);
-		return -EPERM;
-	}
-	/* The file's machines wait for the link: at boot the guard itself may have no address yet. */
-	if (s->origin != SPEC_FILE)
-		off = lan_off_link(lan, s);
-	if (off) {
-		snprintf(text, n,
-			 "address %s is on no link of the guard's: it must be of the same subnet",
-			 addr_format(off, a));
-		return -EPERM;
-	}
-	return 0;
-}
-
-bool lan_claimed(const struct lan_interface *i, const struct addr *a)
-{
-	for (size_t k = 0; k < i->claims_n; k++) {
-		if (addr_equal(&i->claims[k].addr, a))
-			return true;
-	}
-	return false;
-}
-
-/* Room for one more; false without memory. */
-static bool claims_room(struct lan_interface *i)
-{
-	if (i->claims_n < i->claims_size)
-		return true;
-	size_t size = i->claims_size ? 2 * i->claims_size : 16;
-	struct lan_claim *claims = realloc(i->claims, size * sizeof(*claims));
-
-	if (!claims)
-		return false;
-	i->claims = claims;
-	i->claims_size = size;
-	return true;
-}
-
-void lan_claim(struct lan *lan, uint8_t slot, const struct addr *a)
-{
-	struct lan_interface *i = &lan->slots[slot];
-	struct lan_claim c = { .addr = *a };
-	char text[ADDR_TEXT];
-	int r;
-
-	if (i->ifindex == 0 || lan_claimed(i, a) || !claims_room(i))
-		return;
-	/* Joining is reported on the LAN: an observer stays silent. */
-	if (a->family == 6 && !lan->config->observe) {
-		r = group_join(lan->groups, i->ifindex, a);
-		c.grouped = r >= 0;
-		if (r < 0)
-			log_warning("%s: cannot join the solicited-node group of %s: %s; behind a "
-				    "switch with MLD "
-				    "snooping its clients may not find it",
-				    i->said.name, addr_format(a, text), strerror(-r));
-	}
-	i->claims[i->claims_n++] = c;
-	if (!i->said.virtual_mac)
-		loop_defer(&lan->refilter);
-}
-
-void lan_release(struct lan *lan, uint8_t slot, const struct addr *a)
-{
-	struct lan_interface *i = &lan->slots[slot];
-
-	for (size_t k = 0; k < i->claims_n; k++) {
-		if (!addr_equal(&i->claims[k].addr, a))
-			continue;
-		if (i->claims[k].grouped)
-			group_leave(lan->groups, i->ifindex, a);
-		i->claims[k] = i->claims[--i->claims_n];
-		if (!i->said.virtual_mac)
-			loop_defer(&lan->refilter);
-		return;
-	}
-}
-
-void lan_release_all(struct lan *lan)
-{
-	for (uint8_t slot = 0; slot < LAN_INTERFACES; slot++)
-		forget_claims(lan, &lan->slots[slot]);
 }

@@ -18,6 +18,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct sock_filter;
+
 #define LAN_INTERFACES 16
 
 struct lan_claim {
@@ -62,6 +64,8 @@ void lan_reconfigure(struct lan *lan, const struct config *config);
 
 /* The slot, if frames can be sent there now; NULL otherwise. */
 const struct lan_interface *lan_sending(const struct lan *lan, uint8_t slot);
+/* lan_check.c: may a machine be guarded, and on which interface? */
+
 /* The slot where these addresses are on link, or which is named; without addresses the first; 0xff: none now. */
 uint8_t lan_slot_for(const struct lan *lan, const char *name, const struct addr *addresses,
 		     size_t n);
@@ -74,11 +78,21 @@ const struct addr *lan_off_link(const struct lan *lan, const struct spec *s);
  */
 int lan_check(const struct lan *lan, const struct spec *s, char *text, size_t n);
 
+/* lan_claims.c: what is claimed, and the groups and filters that follow from it */
+
 /* From now on the engine answers for this address: groups and filters follow. */
 void lan_claim(struct lan *lan, uint8_t slot, const struct addr *a);
 void lan_release(struct lan *lan, uint8_t slot, const struct addr *a);
 bool lan_claimed(const struct lan_interface *i, const struct addr *a);
 /* A new engine will say all claims again. */
 void lan_release_all(struct lan *lan);
+/*
+ * For lan.c alone. The filter of an interface as `said`, in memory for the caller to free also after a failure; the number of
+ * instructions or a negative errno.
+ */
+int lan_make_filter(const struct lan *lan, const struct lan_interface *i,
+		    const struct ipc_interface *said, struct sock_filter **ret_code);
+/* For lan.c alone: deferred after the claims of an interface with its own MAC changed. */
+void lan_refilter(void *lan);
 
 #endif
