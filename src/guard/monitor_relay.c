@@ -1,6 +1,5 @@
 #include "guard/monitor_relay.h"
 
-#include "base/text.h"
 #include "guard/monitor.h"
 #include "proto/keys.h"
 #include "sys/clock.h"
@@ -19,8 +18,6 @@
 #define KEY_FILE_MAX 256
 #define JOIN_PATIENCE 8000000 /* us; control waits 10 s */
 #define LEAVE_PATIENCE 4000000
-#define GRANTS_PAGE 32
-#define LOG_PAGE 64
 
 /* --- the guard's key --- */
 
@@ -92,141 +89,9 @@ static void tell_engine_key(struct relay_side *s)
 	keys_wipe(&q, sizeof(q));
 }
 
-/* --- what the uplink is told --- */
-
-static int by_duration(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a;
-	uint64_t y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-/* The median of the wakes that are remembered; RELAY_NULL: none is. */
-static uint64_t expected_us(const struct store *store, uint32_t machine)
-{
-	uint64_t took[STORE_EVENTS];
-	size_t n = 0;
-	const struct event *e;
-
-	for (size_t i = 0; (e = store_event(store, i)) != NULL; i++) {
-		if (e->machine == machine && e->kind == EVENT_AWAKE && e->took_us != 0 &&
-		    !e->late && e->by != BY_HAND && e->by != BY_NOBODY && n < STORE_EVENTS)
-			took[n++] = e->took_us;
-	}
-	if (n == 0)
-		return RELAY_NULL;
-	qsort(took, n, sizeof(took[0]), by_duration);
-	return took[n / 2];
-}
-
-static void tell_machine(struct relay_side *s, const struct store_machine *m)
-{
-	const struct listing *l = directory_find(&s->monitor->directory, m->id);
-	const struct wake_record *w = &m->past.last_wake;
-	struct ipc_message q = { .kind = IPC_RELAY_MACHINE };
-	struct relay_machine *r = &q.relay_machine;
-
-	r->id = m->id;
-	r->state = l ? l->state : MACHINE_UNKNOWN;
-	memcpy(r->name, m->spec.name, sizeof(r->name));
-	r->since_ms = m->past.since_wall_ms ? m->past.since_wall_ms : clock_wall_ms();
-	r->expected_us = expected_us(s->monitor->store, m->id);
-	r->watts_u = m->spec.watts ? m->spec.watts * UINT64_C(1000000) : RELAY_NULL;
-	r->slept = m->has_past && m->past.slept_since_ms != 0;
-	r->slept_since_ms = m->past.slept_since_ms;
-	r->slept_us = m->past.slept_ms * 1000;
-	r->woken = m->has_past && w->by != BY_NOBODY;
-	r->woken_ms = w->at_wall_ms;
-	r->woken_us = w->awake_us ? w->awake_us : RELAY_NULL;
-	(void)snprintf(r->by, sizeof(r->by), "%s", wake_by_name(w->by));
-	if (w->by == BY_GRANT)
-		memcpy(r->who, w->who, sizeof(r->who));
-	uplink_tell(s, &q);
-}
-
-static void tell_grant(struct relay_side *s, const struct grant *g)
-{
-	struct ipc_message q = { .kind = IPC_RELAY_GRANT };
-
-	grant_public(g, &q.relay_grant);
-	uplink_tell(s, &q);
-}
-
-void relay_side_tell_uplink(struct relay_side *s)
-{
-	struct ipc_message q = { .kind = IPC_RELAY };
-	struct store_machine m = { .id = 0 };
-	const struct grant *g;
-	size_t n = 0;
-
-	q.relay.joined = s->wanted;
-	memcpy(q.relay.invitation, s->invitation, sizeof(q.relay.invitation));
-	uplink_tell(s, &q);
-	while (n < RELAY_MACHINES_MAX && store_next(s->monitor->store, m.id, &m)) {
-		tell_machine(s, &m);
-		n++;
-	}
-	for (size_t i = 0; (g = store_grant(s->monitor->store, i)) != NULL; i++)
-		tell_grant(s, g);
-	q = (struct ipc_message){ .kind = IPC_GO };
-	uplink_tell(s, &q);
-}
-
-/* Nothing that names the LAN's addresses leaves the house. */
-static struct event without_addresses(const struct event *e)
-{
-	struct event x = *e;
-
-	memset(&x.from_mac, 0, sizeof(x.from_mac));
-	x.from = ADDR_NONE;
-	x.to = ADDR_NONE;
-	x.from_port = 0;
-	return x;
-}
-
-static void answer_log(struct relay_side *s, const struct ipc_message *q)
-{
-	static struct event events[LOG_PAGE];
-	struct ipc_message a = { .kind = IPC_LOG_ENTRY, .request = q->request };
-	bool more;
-	size_t n = store_events(s->monitor->store, q->page.id, false, NULL, LOG_PAGE, events,
-				&more);
-
-	for (size_t i = 0; i < n; i++) {
-		a.event = without_addresses(&events[i]);
-		uplink_tell(s, &a);
-	}
-	a = (struct ipc_message){ .kind = IPC_LOG_END, .request = q->request };
-	uplink_tell(s, &a);
-}
-
-void relay_side_machine(struct monitor *m, uint32_t id)
-{
-	struct store_machine machine;
-
-	if (m->relay.channel && store_machine(m->store, id, &machine) == 0)
-		tell_machine(&m->relay, &machine);
-}
-
-void relay_side_machine_gone(struct monitor *m, uint32_t id)
-{
-	struct ipc_message q = { .kind = IPC_RELAY_GONE, .id = id };
-
-	uplink_tell(&m->relay, &q);
-}
-
-void relay_side_event(struct monitor *m, const struct event *e)
-{
-	struct ipc_message q = { .kind = IPC_HAPPENED };
-
-	q.event = without_addresses(e);
-	uplink_tell(&m->relay, &q);
-}
-
 /* --- joining and leaving --- */
 
-static void answer(struct relay_side *s, uint32_t request, enum ipc_code code, const char *text)
+void relay_side_answer(struct relay_side *s, uint32_t request, enum ipc_code code, const char *text)
 {
 	struct ipc_message a = { .kind = IPC_RESULT, .request = request };
 
@@ -235,7 +100,7 @@ static void answer(struct relay_side *s, uint32_t request, enum ipc_code code, c
 	role_tell(s->monitor, ROLE_CONTROL, &a);
 }
 
-static void answer_status(struct relay_side *s, uint32_t request)
+void relay_side_answer_status(struct relay_side *s, uint32_t request)
 {
 	struct ipc_message a = { .kind = IPC_UPLINK, .request = request };
 
@@ -255,8 +120,8 @@ static void settle(struct relay_side *s, enum ipc_code code, const char *text)
 	if (request == 0)
 		return;
 	if (code == RESULT_OK)
-		answer_status(s, request);
-	answer(s, request, code, text);
+		relay_side_answer_status(s, request);
+	relay_side_answer(s, request, code, text);
 }
 
 static void forget_relay(struct relay_side *s)
@@ -370,7 +235,7 @@ void relay_side_said(struct relay_side *s, const struct ipc_message *q)
 	if (q->kind == IPC_UPLINK)
 		hear_status(s, &q->uplink);
 	else if (q->kind == IPC_LOG)
-		answer_log(s, q);
+		relay_side_answer_log(s, q);
 	else
 		log_warning("the uplink asked for what it may not have: %s",
 			    ipc_kind_name(q->kind));
@@ -382,17 +247,19 @@ static void join(struct relay_side *s, const struct ipc_message *q)
 	int r;
 
 	if (s->doing != RELAY_IDLE) {
-		answer(s, q->request, RESULT_REFUSED, "another join or leave is under way");
+		relay_side_answer(s, q->request, RESULT_REFUSED,
+				  "another join or leave is under way");
 		return;
 	}
 	if (joined->origin[0] && strcmp(joined->origin, q->relay.joined.origin) != 0) {
-		answer(s, q->request, RESULT_REFUSED,
-		       "a relay is joined already: `rouse leave` first");
+		relay_side_answer(s, q->request, RESULT_REFUSED,
+				  "a relay is joined already: `rouse leave` first");
 		return;
 	}
 	if (s->image.image < 0) {
-		answer(s, q->request, RESULT_REFUSED,
-		       "this guard was installed without its uplink (libexec/rouse/uplink)");
+		relay_side_answer(
+			s, q->request, RESULT_REFUSED,
+			"this guard was installed without its uplink (libexec/rouse/uplink)");
 		return;
 	}
 	r = need_key(s, true);
@@ -402,7 +269,7 @@ static void join(struct relay_side *s, const struct ipc_message *q)
 		(void)snprintf(text, sizeof(text), "the key %s/" KEY_FILE " cannot be used: %s",
 			       s->monitor->config.state_dir,
 			       r == -EBADMSG ? "it is damaged" : strerror(-r));
-		answer(s, q->request, RESULT_REFUSED, text);
+		relay_side_answer(s, q->request, RESULT_REFUSED, text);
 		return;
 	}
 	uplink_stop(s);
@@ -423,9 +290,9 @@ static void leave(struct relay_side *s, const struct ipc_message *q)
 	struct ipc_message m = { .kind = IPC_RELAY_LEAVE };
 
 	if (s->doing != RELAY_IDLE || !s->wanted.origin[0]) {
-		answer(s, q->request, RESULT_REFUSED,
-		       s->doing != RELAY_IDLE ? "another join or leave is under way"
-					      : "no relay is joined");
+		relay_side_answer(s, q->request, RESULT_REFUSED,
+				  s->doing != RELAY_IDLE ? "another join or leave is under way"
+							 : "no relay is joined");
 		return;
 	}
 	s->doing = RELAY_LEAVING;
@@ -438,109 +305,7 @@ static void leave(struct relay_side *s, const struct ipc_message *q)
 	uplink_tell(s, &m);
 }
 
-/* --- grants --- */
-
-static bool label_taken(const struct relay_side *s, const struct grant *g)
-{
-	const struct grant *other;
-
-	for (size_t i = 0; (other = store_grant(s->monitor->store, i)) != NULL; i++) {
-		if (other->kind == RELAY_PHRASE && !grant_expired(other, clock_wall_ms()) &&
-		    text_equal_ignoring_case(other->label, g->label))
-			return true;
-	}
-	return false;
-}
-
-/* Makes room: grants that have expired are nobody's loss. */
-static void drop_expired(struct relay_side *s)
-{
-	const struct grant *g;
-	size_t i = 0;
-
-	while ((g = store_grant(s->monitor->store, i)) != NULL) {
-		struct ipc_message q = { .kind = IPC_REVOKED };
-
-		if (!grant_expired(g, clock_wall_ms())) {
-			i++;
-			continue;
-		}
-		memcpy(q.grant_id, g->id, sizeof(q.grant_id));
-		if (store_revoke(s->monitor->store, q.grant_id) < 0)
-			return;
-		role_tell(s->monitor, ROLE_ENGINE, &q);
-		uplink_tell(s, &q);
-	}
-}
-
-static void share_grant(struct relay_side *s, const struct ipc_message *q)
-{
-	struct ipc_message m = { .kind = IPC_GRANT };
-	int r;
-
-	if (!s->wanted.origin[0] || !s->has_key) {
-		answer(s, q->request, RESULT_REFUSED,
-		       "no relay is joined: `rouse join URL INVITATION` first");
-		return;
-	}
-	if (q->grant.kind == RELAY_PHRASE && label_taken(s, &q->grant)) {
-		answer(s, q->request, RESULT_REFUSED,
-		       "another phrase is typed with that label already: revoke it, or choose "
-		       "another with --label");
-		return;
-	}
-	m.grant = q->grant;
-	m.grant.made_ms = clock_wall_ms();
-	drop_expired(s);
-	r = store_put_grant(s->monitor->store, &m.grant);
-	if (r < 0) {
-		answer(s, q->request, RESULT_FULL,
-		       r == -ENOSPC ? "there are too many grants, or the disk is full"
-				    : strerror(-r));
-		return;
-	}
-	machines_sync_soon(s->monitor);
-	role_tell(s->monitor, ROLE_ENGINE, &m);
-	tell_grant(s, &m.grant);
-	keys_wipe(&m, sizeof(m));
-	answer_status(s, q->request);
-	answer(s, q->request, RESULT_OK, "");
-}
-
-static void revoke_grant(struct relay_side *s, const struct ipc_message *q)
-{
-	struct ipc_message m = { .kind = IPC_REVOKED };
-	int r = store_revoke(s->monitor->store, q->grant_id);
-
-	if (r < 0) {
-		answer(s, q->request, RESULT_NOT_FOUND, "there is no such grant");
-		return;
-	}
-	memcpy(m.grant_id, q->grant_id, sizeof(m.grant_id));
-	machines_sync_soon(s->monitor);
-	role_tell(s->monitor, ROLE_ENGINE, &m);
-	uplink_tell(s, &m);
-	answer(s, q->request, RESULT_OK, "");
-}
-
-static void list_grants(struct relay_side *s, const struct ipc_message *q)
-{
-	struct ipc_message m = { .kind = IPC_GRANT_ENTRY, .request = q->request };
-	struct ipc_message end = { .kind = IPC_RESULT, .request = q->request };
-	size_t i = (size_t)q->page.id;
-	const struct grant *g;
-
-	for (size_t n = 0; n < GRANTS_PAGE && (g = store_grant(s->monitor->store, i)); n++, i++) {
-		m.grant = *g;
-		memset(m.grant.request, 0, sizeof(m.grant.request));
-		memset(m.grant.answer, 0, sizeof(m.grant.answer));
-		memset(m.grant.hash, 0, sizeof(m.grant.hash));
-		role_tell(s->monitor, ROLE_CONTROL, &m);
-	}
-	end.result.code = store_grant(s->monitor->store, i) ? RESULT_MORE : RESULT_OK;
-	end.result.id = (uint32_t)i;
-	role_tell(s->monitor, ROLE_CONTROL, &end);
-}
+/* --- what control asks --- */
 
 bool relay_side_asked(struct monitor *m, const struct ipc_message *q)
 {
@@ -554,17 +319,17 @@ bool relay_side_asked(struct monitor *m, const struct ipc_message *q)
 		leave(s, q);
 		return true;
 	case IPC_SHARE:
-		share_grant(s, q);
+		relay_side_share(s, q);
 		return true;
 	case IPC_REVOKE:
-		revoke_grant(s, q);
+		relay_side_revoke(s, q);
 		return true;
 	case IPC_GRANTS:
-		list_grants(s, q);
+		relay_side_list_grants(s, q);
 		return true;
 	case IPC_UPLINK_PLEASE:
-		answer_status(s, q->request);
-		answer(s, q->request, RESULT_OK, "");
+		relay_side_answer_status(s, q->request);
+		relay_side_answer(s, q->request, RESULT_OK, "");
 		return true;
 	default:
 		return false;

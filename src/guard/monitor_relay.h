@@ -49,7 +49,7 @@ void relay_side_start(struct monitor *m);
 /* A new engine: key and grants; the uplink starts anew with it. */
 void relay_side_tell_engine(struct monitor *m);
 
-/* What others did. */
+/* monitor_relay_tell.c: what others did */
 void relay_side_machine(struct monitor *m, uint32_t id);
 void relay_side_machine_gone(struct monitor *m, uint32_t id);
 void relay_side_event(struct monitor *m, const struct event *e);
@@ -64,7 +64,21 @@ void uplink_stop(struct relay_side *s);
 void uplink_tell(struct relay_side *s, const struct ipc_message *q);
 /* monitor_relay.c: what it said */
 void relay_side_said(struct relay_side *s, const struct ipc_message *q);
+/* monitor_relay.c: to control. An answer ends what was asked; the status goes before it. */
+void relay_side_answer(struct relay_side *s, uint32_t request, enum ipc_code code,
+		       const char *text);
+void relay_side_answer_status(struct relay_side *s, uint32_t request);
+
+/* monitor_relay_tell.c: what the uplink is told */
+
 /* Everything a new uplink must know. */
 void relay_side_tell_uplink(struct relay_side *s);
+void relay_side_tell_grant(struct relay_side *s, const struct grant *g);
+void relay_side_answer_log(struct relay_side *s, const struct ipc_message *q);
+
+/* monitor_grants.c: what control asks of grants */
+void relay_side_share(struct relay_side *s, const struct ipc_message *q);
+void relay_side_revoke(struct relay_side *s, const struct ipc_message *q);
+void relay_side_list_grants(struct relay_side *s, const struct ipc_message *q);
 
 #endif
