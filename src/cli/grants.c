@@ -88,7 +88,8 @@ enum cli_exit cli_join(struct cli *c, int argc, char **argv)
 		const char *invitation = argv[optind + 1];
 
 		if (b64_decode(invitation, strlen(invitation), bytes, sizeof(bytes)) < 0)
-			return cli_usage(c, "that is no invitation: it has 27 letters, digits, - and _");
+			return cli_usage(
+				c, "that is no invitation: it has 27 letters, digits, - and _");
 		memcpy(j->invitation, invitation, sizeof(j->invitation));
 	}
 	memcpy(j->origin, url.origin, sizeof(j->origin));
@@ -367,7 +368,8 @@ static void add_row(struct listing *l, const struct json *g)
 	put_words(&t, json_member(g, "can"));
 	table_add(&l->table, bytes, NULL);
 	if (expires && time_text_parse(expires, &then) == 0)
-		snprintf(bytes, sizeof(bytes), then <= l->cli->now_ms ? "expired" : "%.10s", expires);
+		snprintf(bytes, sizeof(bytes), then <= l->cli->now_ms ? "expired" : "%.10s",
+			 expires);
 	else
 		snprintf(bytes, sizeof(bytes), "never");
 	table_add(&l->table, bytes, NULL);
@@ -376,8 +378,8 @@ static void add_row(struct listing *l, const struct json *g)
 /* The same with the machines' names. */
 static void print_grant(const struct listing *l, const struct json *g)
 {
-	static const char *const keys[] = { "id", "kind", "name", "label", "can", "get", "made",
-					    "expires" };
+	static const char *const keys[] = { "id",  "kind", "name", "label",
+					    "can", "get",  "made", "expires" };
 	const struct json *list = json_member(g, "machines");
 	FILE *out = l->cli->out;
 
@@ -466,7 +468,8 @@ enum cli_exit cli_revoke(struct cli *c, int argc, char **argv)
 		return cli_usage(c, NULL);
 	if (argc - optind != 1 ||
 	    b64_decode(argv[optind], strlen(argv[optind]), id, sizeof(id)) < 0)
-		return cli_usage(c, "a grant's id is needed: 12 characters (rouse grants lists them)");
+		return cli_usage(c,
+				 "a grant's id is needed: 12 characters (rouse grants lists them)");
 	memcpy(request.grant, argv[optind], sizeof(request.grant));
 	status = connection_ask(c, &request, false, NULL, NULL);
 	if (status == CLI_DONE)

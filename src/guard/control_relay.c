@@ -78,8 +78,8 @@ static void finish_refused(struct client *k, const struct ipc_message *m)
 static const char *state_word(uint32_t state)
 {
 	static const char *const words[UPLINK_STATES] = {
-		[UPLINK_NONE] = "none",	      [UPLINK_OFFLINE] = "offline",
-		[UPLINK_JOINED] = "joined",   [UPLINK_REFUSED] = "refused",
+		[UPLINK_NONE] = "none",	    [UPLINK_OFFLINE] = "offline",
+		[UPLINK_JOINED] = "joined", [UPLINK_REFUSED] = "refused",
 		[UPLINK_LEFT] = "none",
 	};
 

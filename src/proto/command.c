@@ -128,7 +128,7 @@ static int read_mac(struct command_reading *r)
 		return command_complain_kind(r, "mac", v, "a string");
 	if (mac_parse(json_word(v), mac) < 0)
 		return command_complain_of(r, "mac", json_word(v),
-				   " is not six pairs of hexadecimal digits");
+					   " is not six pairs of hexadecimal digits");
 	if (mac_is_group(mac) || mac_is_zero(mac))
 		return command_complain_of(r, "mac", json_word(v), " is no single machine's");
 	return 0;
@@ -143,7 +143,8 @@ static int read_secureon(struct command_reading *r)
 	if (!json_word(v))
 		return command_complain_kind(r, "secureon", v, "a string");
 	if (secureon_parse(json_word(v), &r->to->spec.secureon) < 0)
-		return command_complain(r, "secureon", "not four or six bytes like 01:02:03:04:05:06");
+		return command_complain(r, "secureon",
+					"not four or six bytes like 01:02:03:04:05:06");
 	return 0;
 }
 
@@ -237,9 +238,10 @@ static int read_command(struct command_reading *r)
 			return forms[k].read(r);
 		}
 	}
-	return command_complain_of(r, "command", word,
-			   " is none; there are version, status, wake, add, remove, log, export, relay, join, "
-				   "leave, share, grants, revoke");
+	return command_complain_of(
+		r, "command", word,
+		" is none; there are version, status, wake, add, remove, log, export, relay, join, "
+		"leave, share, grants, revoke");
 }
 
 int command_decode(const char *line, size_t n, struct command *ret,

@@ -13,7 +13,8 @@ int command_complain(struct command_reading *r, const char *field, const char *w
 }
 
 /* "address: "x" is …" */
-int command_complain_of(struct command_reading *r, const char *field, const char *value, const char *why)
+int command_complain_of(struct command_reading *r, const char *field, const char *value,
+			const char *why)
 {
 	size_t n = strlen(value);
 
@@ -25,7 +26,7 @@ int command_complain_of(struct command_reading *r, const char *field, const char
 }
 
 int command_complain_kind(struct command_reading *r, const char *field, const struct json *v,
-			 const char *expected)
+			  const char *expected)
 {
 	if (!v)
 		return command_complain(r, field, "missing");
@@ -45,9 +46,10 @@ int command_read_name(struct command_reading *r, bool needed)
 	if (!word)
 		return command_complain_kind(r, "name", v, "a string");
 	if (!spec_name_valid(word, strlen(word)))
-		return command_complain_of(r, "name", word,
-				   " is not 1 to 63 bytes of UTF-8 without '/', control characters "
-				   "and blanks at the ends");
+		return command_complain_of(
+			r, "name", word,
+			" is not 1 to 63 bytes of UTF-8 without '/', control characters "
+			"and blanks at the ends");
 	memcpy(r->to->name, word, strlen(word) + 1);
 	return 0;
 }
@@ -63,7 +65,7 @@ int command_read_flag(struct command_reading *r, const char *field, bool *ret_fl
 }
 
 int command_read_number(struct command_reading *r, const char *field, uint32_t least, uint32_t most,
-		       uint32_t *ret_number)
+			uint32_t *ret_number)
 {
 	const struct json *v = json_member(r->root, field);
 

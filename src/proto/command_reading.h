@@ -26,8 +26,8 @@ int command_complain_kind(struct command_reading *r, const char *field, const st
 			  const char *expected);
 int command_read_name(struct command_reading *r, bool needed);
 int command_read_flag(struct command_reading *r, const char *field, bool *ret_flag);
-int command_read_number(struct command_reading *r, const char *field, uint32_t least,
-			uint32_t most, uint32_t *ret_number);
+int command_read_number(struct command_reading *r, const char *field, uint32_t least, uint32_t most,
+			uint32_t *ret_number);
 
 /* command_relay.c */
 int command_read_join(struct command_reading *r);

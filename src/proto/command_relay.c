@@ -12,7 +12,8 @@ static const char *const verbs[] = { "see", "wake", "sleep" };
 #define VERBS (sizeof(verbs) / sizeof(verbs[0]))
 
 /* A name that may be missing. */
-static int read_label(struct command_reading *r, const char *field, char to[static SPEC_NAME_MAX + 1])
+static int read_label(struct command_reading *r, const char *field,
+		      char to[static SPEC_NAME_MAX + 1])
 {
 	const struct json *v = json_member(r->root, field);
 	const char *word = json_word(v);
@@ -47,7 +48,8 @@ int command_read_join(struct command_reading *r)
 		if (!word)
 			return command_complain_kind(r, "invitation", invitation, "a string");
 		if (b64_decode(word, strlen(word), bytes, sizeof(bytes)) < 0)
-			return command_complain(r, "invitation", "not one of a relay's: 27 characters");
+			return command_complain(r, "invitation",
+						"not one of a relay's: 27 characters");
 		memcpy(join.invitation, word, sizeof(join.invitation));
 	}
 	memcpy(join.origin, u.origin, sizeof(join.origin));
@@ -124,8 +126,9 @@ static int check_share(struct command_reading *r, const struct command_share *s)
 	bool one_verb = s->can == RELAY_CAN_WAKE || s->can == RELAY_CAN_SLEEP;
 
 	if (s->kind == RELAY_PLAIN && (s->machines_n != 1 || !one_verb))
-		return command_complain(r, "kind",
-					"a plain token is for exactly one machine and one of wake, sleep");
+		return command_complain(
+			r, "kind",
+			"a plain token is for exactly one machine and one of wake, sleep");
 	if (s->get && s->kind != RELAY_PLAIN)
 		return command_complain(r, "get", "only for a plain token");
 	if (s->kind == RELAY_PHRASE && !s->label[0] && s->machines_n != 1)

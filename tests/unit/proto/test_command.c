@@ -133,10 +133,11 @@ static void a_machine(void **state)
 
 	(void)state;
 	answer_write_machine(&w, 7, &s, &p);
-	assert_string_equal(line, "{\"machine\":{\"id\":7,\"name\":\"nas\",\"mac\":\"be:ef:fa:ce:c0:de\","
-				  "\"state\":\"unknown\",\"since\":null,"
-				  "\"addresses\":[],\"rules\":[],\"watts\":null,"
-				  "\"last_wake\":null}}\n");
+	assert_string_equal(line,
+			    "{\"machine\":{\"id\":7,\"name\":\"nas\",\"mac\":\"be:ef:fa:ce:c0:de\","
+			    "\"state\":\"unknown\",\"since\":null,"
+			    "\"addresses\":[],\"rules\":[],\"watts\":null,"
+			    "\"last_wake\":null}}\n");
 	addr_parse("192.0.2.50", &a);
 	spec_add_address(&s, &a);
 	w = json_writer_over(line, sizeof(line));
@@ -163,10 +164,12 @@ static void a_machine(void **state)
 	answer_write_machine(&w, 7, &s, &p);
 	assert_string_equal(
 		line,
-		"{\"machine\":{\"id\":7,\"name\":\"nas\",\"mac\":\"be:ef:fa:ce:c0:de\",\"state\":\"awake\","
+		"{\"machine\":{\"id\":7,\"name\":\"nas\",\"mac\":\"be:ef:fa:ce:c0:de\",\"state\":"
+		"\"awake\","
 		"\"since\":\"2026-02-03T03:05:06.789+00:00\",\"addresses\":[\"192.0.2.50\"],"
 		"\"rules\":[\"tcp/22\"],\"watts\":60,"
-		"\"last_wake\":{\"by\":\"knock\",\"who\":null,\"from\":\"192.0.2.50:51234\",\"to\":\"tcp/22\","
+		"\"last_wake\":{\"by\":\"knock\",\"who\":null,\"from\":\"192.0.2.50:51234\",\"to\":"
+		"\"tcp/22\","
 		"\"at\":\"2026-02-03T03:05:00.000+00:00\",\"attempts\":1,\"awake_seconds\":6.4,"
 		"\"ready_seconds\":7.1,"
 		"\"replayed\":2}}}\n");
