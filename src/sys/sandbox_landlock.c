@@ -1,6 +1,6 @@
 /*
  * Landlock by raw system calls: kernels have more of it than the headers we compile with. Rules
- * name directories, because the files in them are replaced by rename.
+ * name directories, because the files in them are replaced by rename; but for the running image.
  */
 #include "sys/sandbox_parts.h"
 
@@ -105,20 +105,13 @@ static int allow_library(struct dl_phdr_info *info, size_t size, void *context)
 	return a->result;
 }
 
+/*
+ * The running image itself, not its folder: what is started again is this file, whatever is installed in its place, and
+ * the folder may be one that only root can enter (a home of mode 0700).
+ */
 static int allow_image(int ruleset, uint64_t access)
 {
-	char path[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
-	char *slash;
-
-	if (n < 0)
-		return -errno;
-	path[n] = 0;
-	slash = strrchr(path, '/');
-	if (!slash)
-		return -EINVAL;
-	slash[slash == path] = 0;
-	return allow(ruleset, path, access);
+	return allow(ruleset, "/proc/self/exe", access);
 }
 
 const struct sandbox_path sandbox_network[SANDBOX_NETWORK_PATHS] = {

@@ -19,6 +19,9 @@ INSTALLED = {
     "lib/systemd/system/roused.socket", "lib/sysusers.d/rouse.conf", "share/doc/rouse/roused.conf",
     "share/doc/rouse/local.conf", "share/man/man1/rouse.1", "share/man/man5/roused.conf.5",
     "share/man/man8/roused.8", "share/rouse/manifest",
+    "libexec/rouse/uplink", "sbin/rouse-relay", "lib/systemd/system/rouse-relay.service",
+    "share/doc/rouse/rouse-relay.conf", "share/man/man5/rouse-relay.conf.5",
+    "share/man/man8/rouse-relay.8",
 }
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="namespaces need root")
 
@@ -134,7 +137,7 @@ def test_install_keeps_and_purge_removes():
     lines = out.splitlines()
     for expected in ("644 root:root /etc/rouse/roused.conf", "750 rouse:rouse /var/lib/rouse",
                      "755 root:root /usr/local/sbin/roused", "check-ok", "kept /etc/rouse/roused.conf",
-                     "1", "programs-gone", "/etc/rouse/roused.conf", "/var/lib/rouse/journal",
+                     "kept /etc/rouse /var/lib/rouse (./run uninstall --purge removes them)", "1", "programs-gone", "/etc/rouse/roused.conf", "/var/lib/rouse/journal",
                      "all-gone", "user-gone"):
         assert expected in lines, f"{expected}\n{out}"
     assert lines.count("rouse") == 2
@@ -178,6 +181,39 @@ def test_run_on_a_named_interface():
         cat /run/log
         """))
     assert "refused" in out and "Guarding on lan0" in out and "stopped" in out.splitlines(), out
+
+
+@needs_root
+def test_run_from_a_home_that_only_its_owner_enters():
+    """Debian makes homes with mode 0700: the user rouse does not get to the programs by their path."""
+    out = sandbox(LAN + textwrap.dedent("""\
+        install -d -m 0700 /run/home
+        mkdir /run/home/build
+        cp build/roused build/rouse /run/home/build/
+        mkdir /run/rouse
+        /run/home/build/roused --interface lan0 --state-dir /run/state >/run/log 2>&1 & pid=$!
+        for i in $(seq 100); do /run/home/build/rouse status 2>/dev/null && break; sleep 0.1; done
+        # The roles are started again as they were the first time.
+        engine=$(pgrep -f '^roused: engine'); kill -KILL $engine; sleep 1
+        /run/home/build/rouse status >/dev/null && [ "$(pgrep -f '^roused: engine')" != "$engine" ] && echo again
+        kill -TERM $pid; wait $pid && echo stopped
+        cat /run/log
+        """))
+    assert "No machine is guarded yet" in out, out
+    assert "again" in out.splitlines() and "stopped" in out.splitlines(), out
+
+
+@needs_root
+def test_run_ends_as_the_guard_ended():
+    out = sandbox(LAN + textwrap.dedent("""\
+        mkdir /etc/rouse
+        printf '[guard]\\nport = many\\n' >/etc/rouse/roused.conf
+        ./run --interface lan0 || echo "ended $?"
+        ./run uninstall --prge || echo "refused $?"
+        ls /etc/rouse/roused.conf
+        """))
+    assert "roused.conf:2: port" in out and "ended 2" in out.splitlines(), out
+    assert "usage: ./run" in out and "refused 2" in out.splitlines(), out
 
 
 @needs_root
