@@ -58,6 +58,7 @@ build() {
 	done
 	shift
 	if [ ! -f "$folder/build.ninja" ]; then
+		say "building in $folder/: this takes a minute or two"
 		meson setup "$folder" "$@" >/dev/null || return 1
 	fi
 	# ninja says "no work to do" even when told to be quiet.
