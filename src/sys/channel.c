@@ -304,9 +304,9 @@ int channel_send_parts(struct channel *c, const void *head, size_t head_n, const
 	return channel_send_iov(c, iov, 2, NULL, 0);
 }
 
-bool channel_waiting(const struct channel *c)
+size_t channel_waiting(const struct channel *c)
 {
-	return !list_empty(&c->waiting);
+	return c->waiting_bytes;
 }
 
 /* Sends what waits until the peer is full again. */

@@ -59,8 +59,8 @@ int channel_send(struct channel *c, const void *bytes, size_t n, const int *fds,
 /* Both parts as one message, without copying them together. */
 int channel_send_parts(struct channel *c, const void *head, size_t head_n, const void *body,
 		       size_t body_n);
-/* Messages wait for a slow peer. */
-bool channel_waiting(const struct channel *c);
+/* Bytes of messages that wait for a slow peer. */
+size_t channel_waiting(const struct channel *c);
 /* Sends what waits, at most for wait_us: a last word before the end. 0, -ETIMEDOUT, -EPIPE. */
 int channel_drain(struct channel *c, uint64_t wait_us);
 
