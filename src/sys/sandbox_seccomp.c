@@ -45,7 +45,7 @@ static const char *const calls_all[] = {
 
 /* Should: talk with whoever connected. Must not: make a socket, connect, listen. */
 static const char *const calls_control[] = {
-	"write", "writev", "sendmsg", "send", "recv", "recvfrom", "accept", "accept4",
+	"write", "writev", "send", "recv", "recvfrom", "accept", "accept4",
 	"shutdown", "getsockname", "getpeername", "getsockopt", "close",
 };
 
@@ -64,7 +64,7 @@ static const char *const calls_uplink[] = {
  */
 static const char *const calls_monitor[] = {
 	/* sockets */
-	"sendto", "sendmmsg", "bind", "connect", "listen", "setsockopt", "socketpair",
+	"sendto", "sendmsg", "sendmmsg", "bind", "connect", "listen", "setsockopt", "socketpair",
 	/* descriptors */
 	"dup", "dup2", "dup3", "pipe2", "fcntl", "fcntl64", "close_range", "ioctl",
 	/* files */
@@ -217,6 +217,9 @@ static int add_control(scmp_filter_ctx f)
 
 	if (r == 0)
 		r = allow_if(f, "sendto", equal(4, 0));
+	/* A listening socket that is shut down, then sent on with MSG_FASTOPEN and an address, connects. */
+	if (r == 0)
+		r = allow_if(f, "sendmsg", masked(2, MSG_FASTOPEN, 0));
 	if (r == 0)
 		r = add(f, SCMP_ACT_ALLOW, "setsockopt", linger, 2);
 	return r < 0 ? r : add(f, SCMP_ACT_ALLOW, "setsockopt", no_delay, 2);

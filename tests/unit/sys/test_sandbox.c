@@ -17,6 +17,7 @@
 #include <grp.h>
 #include <linux/filter.h>
 #include <net/if.h>
+#include <netinet/in.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -293,6 +294,29 @@ static int engine_voice_message_child(void *context)
 	return POSSIBLE;
 }
 
+/* Not connect(), but as good: a listening socket that is shut down can be sent on, with an address. */
+static int control_connects_child(void *context)
+{
+	struct iovec part = { .iov_base = (char[]){ "x" }, .iov_len = 1 };
+	struct sockaddr_in to = { .sin_family = AF_INET };
+	struct msghdr message = {
+		.msg_iov = &part, .msg_iovlen = 1, .msg_name = &to, .msg_namelen = sizeof(to)
+	};
+	int listening = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int victim = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	socklen_t n = sizeof(to);
+
+	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (bind(listening, (struct sockaddr *)&to, n) < 0 || listen(listening, 1) < 0 ||
+	    bind(victim, (struct sockaddr *)&to, n) < 0 || listen(victim, 1) < 0 ||
+	    getsockname(victim, (struct sockaddr *)&to, &n) < 0 || dup2(listening, SPARE) < 0)
+		return UNABLE;
+	if (context && close_sandbox(SANDBOX_CONTROL) < 0)
+		return UNABLE;
+	shutdown(SPARE, SHUT_RD);
+	return sendmsg(SPARE, &message, MSG_FASTOPEN | MSG_NOSIGNAL) == 1 ? POSSIBLE : REFUSED;
+}
+
 static void assert_ended_by_filter(int status)
 {
 	assert_true(WIFSIGNALED(status));
@@ -313,6 +337,16 @@ static void test_engine_numbers(void **state)
 		assert_ended_by_filter(lab_child(engine_voice_child, &fd));
 		assert_ended_by_filter(lab_child(engine_voice_message_child, &fd));
 	}
+}
+
+static void test_control_does_not_connect(void **state)
+{
+	(void)state;
+	if (!has_seccomp())
+		skip();
+	LAB_NEEDS_NAMESPACE();
+	assert_int_equal(WEXITSTATUS(lab_child(control_connects_child, NULL)), POSSIBLE);
+	assert_ended_by_filter(lab_child(control_connects_child, &(int){ 1 }));
 }
 
 /* --- Landlock --- */
@@ -545,6 +579,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_monitor_must_not),
 		cmocka_unit_test(test_roles_should),
 		cmocka_unit_test(test_engine_numbers),
+		cmocka_unit_test(test_control_does_not_connect),
 		cmocka_unit_test(test_landlock),
 		cmocka_unit_test(test_identity),
 		cmocka_unit_test(test_report),
