@@ -190,16 +190,17 @@ static const struct rule_of_request {
 	[IPC_PROBE_ECHO] = { true, true }, [IPC_WAKE] = { true, false },
 };
 
+static bool speaks_for(const struct lan_interface *on, const struct listing *machine,
+		       const struct addr *a)
+{
+	return listing_has(machine, a) && !net_owns(on->net, a) && !net_is_gateway(on->net, a);
+}
+
 static bool permitted(const struct request *r, uint32_t kind)
 {
-	const struct addr *a = &r->lan->addr;
-
 	if (rules[kind].machine && !r->machine)
 		return false;
-	if (!rules[kind].address)
-		return true;
-	return listing_has(r->machine, a) && !net_owns(r->on->net, a) &&
-	       !net_is_gateway(r->on->net, a);
+	return !rules[kind].address || speaks_for(r->on, r->machine, &r->lan->addr);
 }
 
 enum transmit_verdict transmit_lan(const struct lan *lan, const struct directory *d,
@@ -214,6 +215,9 @@ enum transmit_verdict transmit_lan(const struct lan *lan, const struct directory
 		return TRANSMIT_NOT_NOW;
 	if (!permitted(&r, m->kind))
 		return TRANSMIT_FORBIDDEN;
+	/* On another LAN the address may be another host's; it may have moved while this was on its way. */
+	if (rules[m->kind].address && r.machine->interface != m->lan.interface)
+		return TRANSMIT_NOT_NOW;
 	switch (m->kind) {
 	case IPC_ANSWER:
 		return do_answer(&r);
@@ -236,6 +240,16 @@ enum transmit_verdict transmit_lan(const struct lan *lan, const struct directory
 	}
 }
 
+/* Where an IP packet goes; family 0: it is none. */
+static struct addr destination(const uint8_t *packet, size_t n)
+{
+	if (n >= 20 && packet[0] >> 4 == 4)
+		return addr_v4(packet + 16);
+	if (n >= 40 && packet[0] >> 4 == 6)
+		return addr_v6(packet + 24);
+	return ADDR_NONE;
+}
+
 enum transmit_verdict transmit_packet(const struct lan *lan, const struct directory *d,
 				      const struct ipc_message *m)
 {
@@ -244,13 +258,16 @@ enum transmit_verdict transmit_packet(const struct lan *lan, const struct direct
 	uint8_t head[14];
 	struct writer w = writer_over(head, sizeof(head));
 	const uint8_t *packet = ipc_packet(m);
+	struct addr to = destination(packet, m->send.length);
 
-	if (!machine || m->send.length == 0)
-		return TRANSMIT_FORBIDDEN;
 	if (!on || lan->config->observe)
 		return TRANSMIT_NOT_NOW;
+	if (!machine || !speaks_for(on, machine, &to))
+		return TRANSMIT_FORBIDDEN;
+	if (machine->interface != m->send.interface)
+		return TRANSMIT_NOT_NOW;
 	/* From our own MAC, never the client's: the answer would go to the wrong port of the switch. */
-	(void)ether_begin(&w, &machine->mac, &on->said.own, packet[0] >> 4 == 6 ? 0x86dd : 0x0800);
+	(void)ether_begin(&w, &machine->mac, &on->said.own, to.family == 6 ? 0x86dd : 0x0800);
 	return packet_send(on->send_fd, m->send.large ? m->send.vnet : NULL, head, w.used, packet,
 			   m->send.length) < 0
 		       ? TRANSMIT_NOT_NOW

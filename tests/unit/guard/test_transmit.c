@@ -309,6 +309,47 @@ static void packets_go_to_the_machine_alone(void **state)
 	nothing_was_sent(w);
 }
 
+/* Whatever the engine says: the addresses inside have to be the machine's as well. */
+static void packets_to_others_are_refused(void **state)
+{
+	static const uint8_t others[][4] = {
+		{ 192, 0, 2, 99 }, { 192, 0, 2, 1 }, { 192, 0, 2, 20 }, { 203, 0, 113, 1 }
+	};
+	struct world *w = *state;
+	uint8_t packet[40] = { 0x45, 0, 0, 40, [8] = 64, [9] = 6, [12] = 192, 0, 2, 10 };
+	uint8_t no_ip[40] = { 0x15 };
+
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		memcpy(packet + 16, others[i], 4);
+		assert_int_equal(send_packet(w, 5, packet, sizeof(packet)), TRANSMIT_FORBIDDEN);
+	}
+	memcpy(packet + 16, (uint8_t[]){ 192, 0, 2, 50 }, 4);
+	assert_int_equal(send_packet(w, 5, packet, 19), TRANSMIT_FORBIDDEN);
+	assert_int_equal(send_packet(w, 5, no_ip, sizeof(no_ip)), TRANSMIT_FORBIDDEN);
+	nothing_was_sent(w);
+}
+
+/* On another LAN the same address may be another host's. */
+static void only_the_machines_own_lan(void **state)
+{
+	static const enum ipc_kind kinds[] = { IPC_ANSWER, IPC_ANNOUNCE, IPC_REPOINT,
+					       IPC_PROBE_PORT, IPC_PROBE_ECHO };
+	const uint8_t packet[40] = { 0x45, 0, 0,  40,  [8] = 64, [9] = 6, [12] = 192,
+				     0,	   2, 10, 192, 0,	 2,	  50 };
+	struct world *w = *state;
+
+	directory_find(&w->directory, 5)->interface = 1;
+	for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++)
+		assert_int_equal(ask(w, kinds[k],
+				     (struct ipc_lan){ .machine = 5,
+						       .addr = addr("192.0.2.50"),
+						       .peer_mac = CLIENT,
+						       .peer = addr("192.0.2.10") }),
+				 TRANSMIT_NOT_NOW);
+	assert_int_equal(send_packet(w, 5, packet, sizeof(packet)), TRANSMIT_NOT_NOW);
+	nothing_was_sent(w);
+}
+
 static void an_observer_sends_nothing(void **state)
 {
 	struct world *w = *state;
@@ -344,6 +385,8 @@ int main(void)
 		TEST(we_ask_with_our_own_address),
 		TEST(a_burst_is_raw_to_one_raw_to_all_and_udp),
 		TEST(packets_go_to_the_machine_alone),
+		TEST(packets_to_others_are_refused),
+		TEST(only_the_machines_own_lan),
 		TEST(an_observer_sends_nothing),
 		TEST(no_link_no_frames),
 	};
