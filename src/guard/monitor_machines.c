@@ -180,15 +180,33 @@ void machines_check(struct monitor *m, const struct ipc_message *q)
 	role_tell(m, ROLE_ENGINE, &a);
 }
 
+/* A machine of the configuration is its owner's alone. */
+static bool is_of_file(const struct monitor *m, uint32_t id, struct store_machine *s)
+{
+	return store_machine(m->store, id, s) == 0 && s->spec.origin == SPEC_FILE;
+}
+
+/* What an engine that does what it should never asks for; NULL: it may. */
+static const char *forbids(const struct monitor *m, const struct ipc_machine *asked)
+{
+	struct store_machine s;
+
+	if (asked->spec.origin == SPEC_FILE || is_of_file(m, asked->id, &s))
+		return "the engine asked to store a machine of the configuration";
+	if (asked->spec.origin == SPEC_REGISTERED && m->config.register_mode == REGISTER_OFF)
+		return "the engine asked to store a registration, with register = off";
+	return NULL;
+}
+
 void machines_store(struct monitor *m, const struct ipc_message *q)
 {
 	struct store_machine s = { .id = 0 };
+	const char *forbidden = forbids(m, &q->machine);
 	char fault[200];
 	int r;
 
-	/* The configuration is the owner's alone. */
-	if (q->machine.spec.origin == SPEC_FILE) {
-		log_error("the engine asked to store a machine of the configuration");
+	if (forbidden) {
+		log_error("%s", forbidden);
 		refuse(m, q->request, RESULT_REFUSED, "not permitted");
 		return;
 	}
@@ -213,8 +231,18 @@ void machines_store(struct monitor *m, const struct ipc_message *q)
 
 void machines_forget(struct monitor *m, const struct ipc_message *q)
 {
-	int r = store_forget(m->store, q->id);
+	struct store_machine s;
+	int r;
 
+	/* With keep = no one that does not wake is let go, whoever described it. */
+	if (m->config.keep && is_of_file(m, q->id, &s)) {
+		log_error("the engine asked to forget a machine of the configuration");
+		refuse(m, q->request, RESULT_REFUSED, "not permitted");
+		/* If it was meant before `keep` changed, the engine thinks it gone. */
+		list_and_tell(m, &s, 0);
+		return;
+	}
+	r = store_forget(m->store, q->id);
 	if (r < 0 && r != -ENOENT)
 		refuse_store(m, q->request, r);
 	else

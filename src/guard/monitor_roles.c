@@ -111,11 +111,13 @@ static void said(void *context, struct channel_message *c)
 		monitor_control_said(r->monitor, q);
 }
 
-/* Its end shows at the pidfd, with the reason. */
+/* Its end shows at the pidfd, with the reason. One that lives on without its channel would be deaf for ever. */
 static void channel_ended(void *context, int why)
 {
-	(void)context;
+	struct role *r = context;
+
 	(void)why;
+	(void)role_signal(&r->process, SIGKILL);
 }
 
 static void forget_process(struct role *r)
