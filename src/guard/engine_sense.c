@@ -123,11 +123,21 @@ static void hear_port(const struct sight *s, uint16_t port, bool open)
 	engine_relay_port_answer(s->engine, s->on->index, from, port, open, s->now);
 }
 
+/* The address alone says little: a router passes on what somebody far away wrote into a packet. */
+static bool from_its_machine(const struct sight *s)
+{
+	const struct machine *m = home_by_address(s->engine->home, s->on->index, &s->frame->ip_src);
+
+	return m && mac_equal(machine_mac(m), &s->frame->src);
+}
+
 static void sense_probe_answer(const struct sight *s)
 {
 	const struct frame *f = s->frame;
 
 	sense_life(s);
+	if (!from_its_machine(s))
+		return;
 	if (f->kind == FRAME_ECHO_REPLY)
 		home_echo_answer(s->engine->home, s->on->index, &f->ip_src, s->now);
 	else
