@@ -46,8 +46,8 @@ static bool event_allowed(struct home *h, struct machine *m, uint8_t kind)
 	if (kind == EVENT_SCANNER || kind == EVENT_WAKE_LIMIT)
 		return home_take(&h->source_events, EVENT_SOURCE_BURST, EVENT_SOURCE_GAP,
 				 h->now.us);
-	if (!m || kind == EVENT_ADDED || kind == EVENT_UPDATED || kind == EVENT_REMOVED ||
-	    kind == EVENT_REQUEST)
+	if (!m || kind == EVENT_ADDED || kind == EVENT_REMOVED || kind == EVENT_REQUEST ||
+	    (kind == EVENT_UPDATED && m->origin != SPEC_REGISTERED))
 		return true;
 	return home_take(&m->events, EVENT_MACHINE_BURST, EVENT_MACHINE_GAP, h->now.us);
 }
@@ -233,6 +233,7 @@ void home_replace(struct home *h, struct machine *from, struct machine *to, stru
 	to->life = from->life;
 	to->wake = from->wake;
 	to->events = from->events;
+	to->changes = from->changes;
 	inherit_claims(h, from, to);
 	list_append(&from->node, &to->node); /* before what follows it: the same place */
 	table_remove(h, from);
@@ -241,6 +242,12 @@ void home_replace(struct home *h, struct machine *from, struct machine *to, stru
 	if (!same || to->state == MACHINE_ASLEEP)
 		life_verify(h, to); /* another NIC, or a new address that somebody else may use */
 	home_settle(h, to);
+}
+
+bool home_may_change(struct home *h, struct machine *m, struct moment now)
+{
+	enter(h, now);
+	return home_take(&m->changes, CHANGE_BURST, CHANGE_GAP, h->now.us);
 }
 
 /* --- interfaces --- */

@@ -101,6 +101,8 @@ void home_add(struct home *h, struct machine *m, uint8_t interface, const struct
 	      struct moment now);
 /* `to` takes the place and the state of `from` (same id); addresses that are gone are released; `from` may be freed then. */
 void home_replace(struct home *h, struct machine *from, struct machine *to, struct moment now);
+/* Whether one that registers with another description may have it now; false: too often. Counts. */
+bool home_may_change(struct home *h, struct machine *m, struct moment now);
 /* Releases its claims; the memory may be freed then. */
 void home_remove(struct home *h, struct machine *m, struct moment now);
 /* Its interface appeared, went away or changed. */

@@ -91,6 +91,8 @@
 
 #define EVENT_MACHINE_BURST 30
 #define EVENT_MACHINE_GAP (2 * SECOND)
+#define CHANGE_BURST 10 /* other descriptions that a machine may register at once … */
+#define CHANGE_GAP (10 * SECOND) /* … and then: each is written to the disk */
 #define EVENT_SOURCE_BURST 20
 #define EVENT_SOURCE_GAP (3 * SECOND)
 #define EVENT_LEFT_OUT_AFTER (10 * SECOND)

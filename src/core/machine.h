@@ -126,6 +126,7 @@ struct machine {
 	struct life life;
 	struct wake wake;
 	struct bucket events;
+	struct bucket changes; /* of its description, by registrations */
 	struct list holds; /* struct hold_slot, the oldest first */
 	struct list gates; /* struct gate */
 	uint16_t claims_n, rules_n, from_n, ignore_n;

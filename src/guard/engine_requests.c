@@ -341,6 +341,18 @@ void engine_registration_verified(struct engine *e, uint32_t request,
 		text_char(&t, '-');
 		text_hex(&t, (uint64_t)(im.spec.mac.b[4] << 8 | im.spec.mac.b[5]), 4);
 	}
+	/* Most register again as they were: nothing to store, and nothing to tell. */
+	if (known && memcmp(&theirs, &im.spec, sizeof(theirs)) == 0) {
+		if (r->goodbye)
+			home_goodbye(e->home, known, now);
+		engine_result(e, request, RESULT_OK, machine_id(known), "");
+		return;
+	}
+	if (known && !home_may_change(e->home, known, now)) {
+		engine_result(e, request, RESULT_FULL, machine_id(known),
+			      "it changes too often; try again in a minute");
+		return;
+	}
 	enqueue(e, STORE_REGISTER, request, &im, r->goodbye);
 }
 

@@ -156,6 +156,36 @@ static struct machine *replace(struct world *w, struct machine *m, const struct 
 	return to;
 }
 
+/* A machine that registers again and again must not push everything else out of the log, or wear out the disk. */
+static void changing_is_limited_for_those_who_register(void **state)
+{
+	static const uint8_t origins[] = { SPEC_ADDED, SPEC_REGISTERED };
+	size_t changes = 0;
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct world *w = world_new(NULL);
+		struct spec s = world_spec("nas", &NAS, ADDRESS, "tcp/22");
+		struct machine *m;
+
+		s.origin = origins[i];
+		m = world_add(w, &s, NULL);
+		for (int k = 0; k < 50; k++)
+			m = replace(w, m, &s);
+		if (origins[i] == SPEC_ADDED)
+			assert_int_equal(told(w, EVENT_UPDATED), 50);
+		else
+			assert_in_range(told(w, EVENT_UPDATED), 10, 30);
+		/* What was used up stays so for the machine's next self. */
+		for (int k = 0; k < 50; k++) {
+			changes += home_may_change(w->h, m, w->now);
+			m = replace(w, m, &s);
+		}
+		world_free(w);
+	}
+	assert_int_equal(changes, 20);
+}
+
 static void a_changed_description_keeps_the_state(void **state)
 {
 	struct world *w = world_new(NULL);
@@ -368,6 +398,7 @@ int main(void)
 		cmocka_unit_test(what_is_taken_is_told_with_by_whom),
 		cmocka_unit_test(it_grows),
 		cmocka_unit_test(removing_releases),
+		cmocka_unit_test(changing_is_limited_for_those_who_register),
 		cmocka_unit_test(a_changed_description_keeps_the_state),
 		cmocka_unit_test(another_nic_is_another_machine),
 		cmocka_unit_test(an_interface_that_goes_away_takes_its_claims_along),
