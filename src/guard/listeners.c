@@ -72,12 +72,14 @@ static int make_folder(const char *path)
 
 static bool somebody_answers(const struct sockaddr_un *address)
 {
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	/* One that accepts nothing is there as well, and must not be waited for. */
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	bool answers;
 
 	if (fd < 0)
 		return false;
-	answers = connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0;
+	answers = connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 ||
+		  errno == EAGAIN;
 	close(fd);
 	return answers;
 }
@@ -95,8 +97,9 @@ static int bind_control(int fd, const struct sockaddr_un *address, uid_t owner, 
 	umask(mask);
 	if (r < 0)
 		return -errno;
+	/* Whoever owns the folder may put a link in its place: that must not give away where it leads. */
 	if ((owner != (uid_t)-1 || group != (gid_t)-1) &&
-	    chown(address->sun_path, owner, group) < 0)
+	    lchown(address->sun_path, owner, group) < 0)
 		return -errno;
 	return listen(fd, BACKLOG) < 0 ? -errno : 0;
 }

@@ -10,7 +10,9 @@
 #include "sys/log.h"
 #include "sys/notify.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,20 +52,47 @@ static int choose_identity(struct identity *ret_identity)
 	return 0;
 }
 
-/* As root the state folder is made for the user who is to live in it. */
+static bool is_empty(int folder)
+{
+	int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+	size_t n = 0;
+
+	if (!d)
+		return false;
+	while (n <= 2 && readdir(d))
+		n++;
+	(void)closedir(d);
+	return n <= 2; /* "." and ".." */
+}
+
+/*
+ * As root the state folder is made for the user who is to live in it. Through a descriptor: whoever owns the folder above
+ * may put a link in its place meanwhile. And only an empty one is given away: `state-dir = /etc` is a mistake, no gift.
+ */
 static void prepare_state(const struct monitor *m, const struct identity *id)
 {
 	const char *folder = m->config.state_dir;
 	struct stat st;
+	int fd;
 
 	if (!id->root)
 		return;
 	if (mkdir(folder, 0750) < 0 && errno != EEXIST)
 		log_error("cannot make the state folder %s: %s", folder, strerror(errno));
-	if (lstat(folder, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == 0 &&
-	    chown(folder, id->uid, id->gid) < 0)
-		log_error("cannot give the state folder %s to its user: %s", folder,
-			  strerror(errno));
+	fd = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return; /* whoever opens it next says why */
+	if (fstat(fd, &st) == 0 && st.st_uid == 0 && id->uid != 0) {
+		if (!is_empty(fd))
+			log_error("the state folder %s belongs to root and is not empty: it is not "
+				  "given to the daemon's user",
+				  folder);
+		else if (fchown(fd, id->uid, id->gid) < 0)
+			log_error("cannot give the state folder %s to its user: %s", folder,
+				  strerror(errno));
+	}
+	close(fd);
 }
 
 static void tell_listener(void *context, const struct ipc_listener *said, int fd)
