@@ -9,6 +9,8 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
+#define NAME_MOST 253 /* of a host, RFC 1035, 2.3.4 */
+
 struct secure {
 	SSL_CTX *context;
 	SSL *ssl;
@@ -24,12 +26,15 @@ void secure_init(void)
 static int expect(SSL *ssl, const char *host)
 {
 	X509_VERIFY_PARAM *p = SSL_get0_param(ssl);
+	char name[NAME_MOST + 1]; /* the macro below takes const away */
 
 	if (X509_VERIFY_PARAM_set1_ip_asc(p, host) == 1)
 		return 1;
 	ERR_clear_error();
 	X509_VERIFY_PARAM_set_hostflags(p, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-	return SSL_set1_host(ssl, host) == 1 && SSL_set_tlsext_host_name(ssl, host) == 1;
+	if ((size_t)snprintf(name, sizeof(name), "%s", host) >= sizeof(name))
+		return 0;
+	return SSL_set1_host(ssl, host) == 1 && SSL_set_tlsext_host_name(ssl, name) == 1;
 }
 
 int secure_new(int fd, const char *host, struct secure **ret_secure)
