@@ -89,6 +89,32 @@ const struct cli_command cli_commands[] = {
 	{ "revoke", "ID", "end a grant",
 	  "Ends a grant at once, also while the relay is away: the guard decides.\n",
 	  "rouse revoke yMnKy8zNzs_Q", cli_revoke },
+	{ "home", "add LINK [--name NAME] | list [--json] | remove NAME",
+	  "homes that are reached over a relay",
+	  "Keeps links of `rouse share` in ~/.config/rouse/homes. Where no guard runs, status, wake and "
+	  "log\nthen work over the relay; --home NAME in front of the command says which home.\n\n"
+	  "  --name NAME        what it is called here (default: its own name)\n"
+	  "  --json             as data, see rouse(1)\n",
+	  "rouse home add 'https://relay.example/#...' && rouse wake nas --wait", cli_home },
+	{ "connect", "NAME PORT [--timeout SECONDS]", "connect to a port of a machine, waking it",
+	  "Connects standard input and output to a TCP port of a machine on the LAN, as soon as the "
+	  "port\nanswers: the connection itself is the knock. For ssh, in ~/.ssh/config:\n\n"
+	  "  Host nas\n    ProxyCommand rouse connect %h %p\n\n"
+	  "  --timeout SECONDS  give up after (default: 120)\n",
+	  "rouse connect nas 22 < /dev/null", cli_connect },
+	{ "import", "FILE [--phrase] [--dry-run]", "take over machines from a file",
+	  "Reads a file of `rouse export`, or pairs.txt of wol-over-http (- is standard input). Lines that "
+	  "cannot\nbe used are named by number.\n\n"
+	  "  --phrase           make a new phrase for each machine of a pairs.txt (a relay must be joined)\n"
+	  "  --dry-run          only say what would be done\n",
+	  "rouse import pairs.txt --phrase", cli_import },
+	{ "export", "[--with-key FOLDER]", "machines and settings as a file",
+	  "Prints the guard's machines, and its configuration file if it can be read, for `rouse "
+	  "import`.\n\n"
+	  "  --config FILE      the configuration (default: /etc/rouse/roused.conf)\n"
+	  "  --with-key FOLDER  the guard's private key from its state folder, too: then the copy is the "
+	  "same home\n",
+	  "rouse export > rouse.json", cli_export },
 	{ "version", "", "the versions of this program and of the guard",
 	  "Prints the version of this program and of the guard that runs here.\n", "rouse version",
 	  cli_version },
@@ -156,6 +182,7 @@ static void print_help(FILE *to)
 	for (const struct cli_command *k = cli_commands; k->name; k++)
 		fprintf(to, "  %-*s%s\n", NAME_WIDTH, k->name, k->summary);
 	fputs("\n  --socket PATH  the guard's control socket (default: " CLI_SOCKET ")\n"
+	      "  --home NAME    a home that was added with rouse home add, over its relay\n"
 	      "\nrouse COMMAND --help says more. Example: rouse status\n",
 	      to);
 }
@@ -200,6 +227,7 @@ int cli_run(struct cli *c, int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "socket", required_argument, NULL, 's' },
+		{ "home", required_argument, NULL, 'H' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },
 		{ NULL, 0, NULL, 0 },
@@ -212,6 +240,10 @@ int cli_run(struct cli *c, int argc, char **argv)
 		switch (o) {
 		case 's':
 			c->socket = optarg;
+			c->socket_given = true;
+			break;
+		case 'H':
+			c->home = optarg;
 			break;
 		case 'h':
 			print_help(c->out);

@@ -23,6 +23,8 @@ enum cli_exit {
 struct cli {
 	FILE *out, *err;
 	const char *socket;
+	bool socket_given; /* --socket: this guard and no other */
+	const char *home; /* --home: over a relay; NULL: the guard here, if there is one */
 	bool colour; /* on `out` */
 	uint64_t now_ms; /* wall clock, for "3 min ago" */
 	const struct cli_command *command;
@@ -58,6 +60,10 @@ enum cli_exit cli_add(struct cli *c, int argc, char **argv);
 enum cli_exit cli_remove(struct cli *c, int argc, char **argv);
 enum cli_exit cli_log(struct cli *c, int argc, char **argv);
 enum cli_exit cli_register(struct cli *c, int argc, char **argv);
+enum cli_exit cli_home(struct cli *c, int argc, char **argv);
+enum cli_exit cli_connect(struct cli *c, int argc, char **argv);
+enum cli_exit cli_import(struct cli *c, int argc, char **argv);
+enum cli_exit cli_export(struct cli *c, int argc, char **argv);
 enum cli_exit cli_join(struct cli *c, int argc, char **argv);
 enum cli_exit cli_leave(struct cli *c, int argc, char **argv);
 enum cli_exit cli_share(struct cli *c, int argc, char **argv);

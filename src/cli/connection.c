@@ -1,5 +1,7 @@
 #include "cli/connection.h"
 
+#include "cli/remote.h"
+
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -32,15 +34,36 @@ static void say_why(const struct cli *c, int error)
 	}
 }
 
+/* Over a relay: 1 and *ret_fd; 0: there is no home to be meant; negative errno after a message. */
+static int dial_relay(const struct cli *c, const struct command *request, int *ret_fd)
+{
+	static struct homes homes;
+	const struct home_entry *e;
+	int r;
+
+	r = homes_read(c, &homes);
+	if (r < 0)
+		return r;
+	if (!c->home && (homes.n == 0 || !remote_can(request)))
+		return 0;
+	if (!remote_can(request)) {
+		cli_complain(c, "this needs the guard itself: over a relay there are status, wake and log");
+		return -EOPNOTSUPP;
+	}
+	e = homes_choose(c, &homes, c->home);
+	if (!e)
+		return -ENOENT;
+	r = remote_open(c, e, request, ret_fd);
+	return r < 0 ? r : 1;
+}
+
 static int dial(const struct cli *c)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int fd;
 
-	if (strlen(c->socket) >= sizeof(address.sun_path)) {
-		say_why(c, ENAMETOOLONG);
+	if (strlen(c->socket) >= sizeof(address.sun_path))
 		return -ENAMETOOLONG;
-	}
 	memcpy(address.sun_path, c->socket, strlen(c->socket) + 1);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
@@ -49,8 +72,27 @@ static int dial(const struct cli *c)
 
 	if (fd >= 0)
 		close(fd);
-	say_why(c, error);
 	return -error;
+}
+
+/* The guard here; where there is none, the home that was added. */
+static int dial_any(const struct cli *c, const struct command *request)
+{
+	int fd = -1;
+	int r = c->home ? dial_relay(c, request, &fd) : dial(c);
+
+	if (c->home)
+		return r < 0 ? r : fd;
+	if (r >= 0)
+		return r;
+	if (!c->socket_given && (r == -ENOENT || r == -ECONNREFUSED)) {
+		int relay = dial_relay(c, request, &fd);
+
+		if (relay != 0)
+			return relay < 0 ? relay : fd;
+	}
+	say_why(c, -r);
+	return r;
 }
 
 static int send_all(int fd, const char *bytes, size_t n)
@@ -81,7 +123,7 @@ int connection_open(struct connection *k, const struct cli *c, const struct comm
 		cli_complain(c, "this is too much for one request");
 		return n;
 	}
-	k->fd = dial(c);
+	k->fd = dial_any(c, request);
 	if (k->fd < 0)
 		return k->fd;
 	(void)setsockopt(k->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
@@ -180,6 +222,7 @@ enum cli_exit connection_end(const struct cli *c, const char *name, const struct
 	case ANSWER_UNREACHABLE:
 	case ANSWER_INVALID:
 	case ANSWER_BUSY:
+	case ANSWER_GUARD_OFFLINE:
 	case ANSWER_FAILED:
 	case ANSWER_RESULTS:
 		break;

@@ -101,6 +101,7 @@ static void say_result(const struct wake *w, const struct json *answer)
 	case ANSWER_UNREACHABLE:
 	case ANSWER_INVALID:
 	case ANSWER_BUSY:
+	case ANSWER_GUARD_OFFLINE:
 	case ANSWER_FAILED:
 	case ANSWER_RESULTS:
 		return; /* connection_end() says it */

@@ -17,6 +17,7 @@ static const char *const result_names[ANSWER_RESULTS] = {
 	[ANSWER_UNREACHABLE] = "unreachable",
 	[ANSWER_INVALID] = "invalid",
 	[ANSWER_BUSY] = "busy",
+	[ANSWER_GUARD_OFFLINE] = "guard-offline",
 	[ANSWER_FAILED] = "failed",
 };
 

@@ -24,6 +24,7 @@ enum answer_result {
 	ANSWER_UNREACHABLE, /* the machine's interface is away */
 	ANSWER_INVALID, /* the request was not understood: "error" says why */
 	ANSWER_BUSY, /* a limit: ask again later */
+	ANSWER_GUARD_OFFLINE, /* over a relay: the guard is not connected to it */
 	ANSWER_FAILED, /* the guard did not answer in time */
 	ANSWER_RESULTS
 };

@@ -285,3 +285,83 @@ def test_machines_come_and_go(lan, relay):
     assert holder.machine("games")["watts"] == 60
     guard.rouse("remove", "games")
     netns.wait_until(lambda: not holder.machine("games"), 1, step=0.1, what="removed within a second")
+
+
+def remote(lan, folder, *argv, check=True, timeout=60):
+    """`rouse` on a host without a guard, with the homes in that folder."""
+    out = subprocess.run(lan.other.ns.command(program("rouse"), *argv), capture_output=True, text=True, timeout=timeout,
+                         env={**os.environ, "XDG_CONFIG_HOME": str(folder), "NO_COLOR": "1"})
+    assert not check or out.returncode == 0, out.stdout + out.stderr
+    return out
+
+
+def test_the_same_commands_from_outside(lan, relay, tmp_path):
+    nas = lan.machine("nas")
+    guard = lan.guard([nas], rules={"nas": "tcp/22"})
+    joined(guard, relay)
+    link = share(guard, "--name", "Ann")
+    guard.wait_state("nas", "awake")
+    assert remote(lan, tmp_path, "home", "add", link["link"], "--name", "cottage").stdout.startswith("cottage: added")
+    assert os.stat(tmp_path / "rouse" / "homes").st_mode & 0o777 == 0o600
+    assert json.loads(remote(lan, tmp_path, "home", "list", "--json").stdout)["homes"][0]["relay"] == relay.url
+    machines = json.loads(remote(lan, tmp_path, "status", "--json").stdout)["machines"]
+    assert [(m["name"], m["state"]) for m in machines] == [("nas", "awake")]
+    assert "awake already" in remote(lan, tmp_path, "wake", "nas", "--wait").stdout
+    goodbye(guard, nas)
+    said = remote(lan, tmp_path, "--home", "cottage", "wake", "nas", "--wait", "--json")
+    result = json.loads(said.stdout)
+    assert result["result"] == "awake" and result["machine"] == "nas" and result["awake_seconds"] > 0
+    assert [r["port"] for r in result["ready"]] == ["tcp/22"]
+    log = [json.loads(line) for line in remote(lan, tmp_path, "log", "nas", "--json").stdout.splitlines()]
+    assert any(e["event"] == "request" and e["who"] == "Ann" and "by Ann over the relay" in e["text"] for e in log)
+    assert remote(lan, tmp_path, "wake", "disk", check=False).returncode == 3
+    assert "revoke" in remote(lan, tmp_path, "--home", "cottage", "revoke", link["id"], check=False).stderr \
+        or "guard itself" in remote(lan, tmp_path, "--home", "cottage", "revoke", link["id"], check=False).stderr
+    guard.stop()
+    netns.wait_until(lambda: "offline" in remote(lan, tmp_path, "wake", "nas", check=False).stderr, 5, what="said to be offline")
+    guard.restart()
+    guard.rouse("revoke", link["id"])
+    netns.wait_until(lambda: "revoked" in remote(lan, tmp_path, "status", check=False).stderr, 40, step=0.3, what="revoked")
+    remote(lan, tmp_path, "home", "remove", "cottage")
+    assert "no guard answers" in remote(lan, tmp_path, "status", check=False).stderr
+
+
+def test_connect_is_a_proxy_command(lan):
+    nas = lan.machine("nas", boot=2.0)
+    guard = lan.guard([nas], rules={"nas": "tcp/22"})
+    guard.wait_state("nas", "awake")
+    goodbye(guard, nas)
+    out = subprocess.run(lan.client.ns.command(program("rouse"), "connect", nas.v4, "22", "--timeout", "20"), input="is it you?",
+                         capture_output=True, text=True, timeout=30)
+    assert out.returncode == 0 and out.stdout == "is it you?", out
+    out = subprocess.run(lan.client.ns.command(program("rouse"), "connect", "192.0.2.77", "22", "--timeout", "1"), capture_output=True,
+                         text=True, timeout=30)
+    assert out.returncode == 4 and "within 1 s" in out.stderr
+
+
+def test_import_pairs_and_export(lan, relay, tmp_path):
+    pairs = tmp_path / "pairs.txt"
+    digest = "ab" * 32
+    pairs.write_text(f"{digest} Living room PC(02:00:5E:00:53:01)\n\n{digest} nas(02-00-5e-00-53-02)\r\nnonsense\n"
+                     f"{digest} again (x)(0200.5e00.5301)\n{digest} broken(02:00:5e)\n{digest} plain(02005e005303)\n")
+    guard = lan.guard([])
+    joined(guard, relay)
+    out = guard.rouse("import", str(pairs), "--phrase", check=False)
+    assert out.returncode == 1 and "line 4 " in out.stderr and "line 6 " in out.stderr and "line 5: the same machine as in line 1" in out.stdout
+    assert "3 added, 0 there already, 2 failed" in out.stdout and out.stdout.count("new key: ") == 3
+    assert {(m["name"], m["mac"]) for m in guard.status()} == {
+        ("Living room PC", "02:00:5e:00:53:01"), ("nas", "02:00:5e:00:53:02"), ("plain", "02:00:5e:00:53:03")}
+    exported = tmp_path / "rouse.json"
+    exported.write_text(guard.rouse("export", "--config", guard.config_path, "--with-key", guard.state_dir).stdout)
+    out = guard.rouse("import", str(exported))
+    assert "0 added, 3 there already, 0 failed" in out.stdout
+    before = guard.status()
+    for machine in before:
+        guard.rouse("remove", machine["name"])
+    (tmp_path / "state").mkdir()
+    guard.rouse("import", str(exported), "--config", str(tmp_path / "roused.conf"), "--with-key", str(tmp_path / "state"))
+    assert {(m["name"], m["mac"]) for m in guard.status()} == {(m["name"], m["mac"]) for m in before}
+    assert (tmp_path / "roused.conf").read_text() == open(guard.config_path, encoding="utf-8").read()
+    with open(os.path.join(guard.state_dir, "guard.key"), encoding="ascii") as key:
+        assert (tmp_path / "state" / "guard.key").read_text() == key.read()
+    assert os.stat(tmp_path / "state" / "guard.key").st_mode & 0o777 == 0o600
