@@ -5,6 +5,7 @@
 #include "sys/clock.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -22,6 +23,7 @@
 #define ALL_BURST 1000
 #define ALL_EVERY_US 10000
 #define SAME_SLOTS 64
+#define READER_MS 50
 
 /* A token bucket that counts what it turned away. */
 struct bucket {
@@ -35,6 +37,7 @@ static struct {
 	enum log_level level;
 	bool opened;
 	bool journal;
+	bool stuck; /* whoever reads our stderr does not */
 	struct bucket all;
 	struct bucket same[SAME_SLOTS];
 } state = { .name = "", .level = LOG_LEVEL_INFO };
@@ -147,6 +150,15 @@ static void text_lead(struct text *t, enum log_level level)
 		text_string(t, "warning: ");
 }
 
+/* A reader that stops must not stop a daemon with it: it is waited for once, then not before it reads again. */
+static bool somebody_reads(void)
+{
+	struct pollfd p = { .fd = STDERR_FILENO, .events = POLLOUT };
+
+	state.stuck = state.opened && poll(&p, 1, state.stuck ? 0 : READER_MS) == 0;
+	return !state.stuck;
+}
+
 /* One line, one write(2): lines of several processes do not mix. */
 static void write_line(struct text *t)
 {
@@ -155,6 +167,10 @@ static void write_line(struct text *t)
 	if (t->cut)
 		memcpy(t->start + t->used - 3, "...", 3);
 	t->start[t->used] = '\n';
+	if (!somebody_reads()) {
+		state.all.left_out++;
+		return;
+	}
 	do {
 		n = write(STDERR_FILENO, t->start, t->used + 1);
 	} while (n < 0 && errno == EINTR);

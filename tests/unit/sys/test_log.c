@@ -54,6 +54,27 @@ static void test_plain(void **state)
 	assert_string_equal(heard(say_levels, NULL), "info 1\nwarning: careful\nerror: bad\n");
 }
 
+/* A terminal that was stopped, a pager, a journal that hangs. */
+static int say_to_a_full_pipe(void *context)
+{
+	int fds[2];
+
+	(void)context;
+	alarm(5); /* the end, if writing waits */
+	if (pipe(fds) < 0 || dup2(fds[1], 2) < 0)
+		return 1;
+	log_open("test");
+	for (int i = 0; i < 1000; i++)
+		log_notice("line %d, of which there are more than the pipe holds%80s", i, "");
+	return 0;
+}
+
+static void test_reader_that_stops(void **state)
+{
+	(void)state;
+	assert_int_equal(lab_child(say_to_a_full_pipe, NULL), 0);
+}
+
 static int say_opened(void *context)
 {
 	(void)context;
@@ -212,6 +233,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_plain),
+		cmocka_unit_test(test_reader_that_stops),
 		cmocka_unit_test(test_with_time),
 		cmocka_unit_test(test_journal),
 		cmocka_unit_test(test_somebody_elses_journal),
