@@ -182,7 +182,12 @@ static int open_as_root(struct monitor *m, const struct identity *id)
 			  "`state-dir =`",
 			  m->config.control);
 	else if (r < 0)
-		log_error("cannot open the control socket %s: %s", m->config.control, strerror(-r));
+		log_error("cannot open the control socket %s: %s%s", m->config.control,
+			  strerror(-r),
+			  r == -EACCES && !id->root
+				  ? "; the guard is started by root, which it does not stay, or by "
+				    "systemd"
+				  : "");
 	return r;
 }
 
@@ -337,7 +342,8 @@ static void reload(struct monitor *m)
 	machines_relocate(m);
 	config_drop_machines(&m->config);
 	listeners_registration(&m->listeners, &m->config, &m->lan);
-	log_notice("reloaded: guarding %zu machines", store_machines(m->store));
+	log_notice("reloaded: guarding %zu machine%s", store_machines(m->store),
+		   store_machines(m->store) == 1 ? "" : "s");
 	(void)notify_ready(NULL);
 }
 

@@ -129,7 +129,7 @@ int options_parse(int argc, char *const argv[], struct options *ret_options,
 		if (!o)
 			return fail(wrong,
 				    said[0] == '-' ? "there is no option " : "unexpected argument ",
-				    said, "; roused --help shows what there is");
+				    said, "");
 		if (value && !o->argument)
 			return fail(wrong, "", o->full, " takes no value");
 		if (o->argument && !value) {

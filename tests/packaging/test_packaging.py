@@ -217,6 +217,16 @@ def test_run_ends_as_the_guard_ended():
 
 
 @needs_root
+def test_a_user_is_told_who_may_start_it():
+    out = sandbox(LAN + textwrap.dedent("""\
+        cp build/roused /run/roused
+        install -d -m 0755 /run/rouse
+        setpriv --reuid 65534 --clear-groups /run/roused --interface lan0 || echo "ended $?"
+        """))
+    assert "Permission denied; the guard is started by root" in out and "ended 1" in out.splitlines(), out
+
+
+@needs_root
 def test_started_by_systemd():
     """As roused.service does it: user rouse, CAP_NET_RAW ambient, the control socket passed, READY=1 told."""
     out = sandbox(LAN + textwrap.dedent("""\

@@ -133,14 +133,13 @@ static void wakupator_defaults(void **state)
 static void what_is_wrong(void **state)
 {
 	static const char *const lines[][2] = {
-		{ "-x", "there is no option -x; roused --help shows what there is" },
-		{ "--interfaces eth0",
-		  "there is no option --interfaces; roused --help shows what there is" },
-		{ "nas", "unexpected argument nas; roused --help shows what there is" },
+		{ "-x", "there is no option -x" },
+		{ "--interfaces eth0", "there is no option --interfaces" },
+		{ "nas", "unexpected argument nas" },
 		{ "-c", "-c needs a value; roused --help shows which" },
 		{ "-H 192.0.2.1 -nb", "-nb needs a value; roused --help shows which" },
 		{ "--check=yes", "--check takes no value" },
-		{ "-\033[31m", "there is no option -\\x1b[31m; roused --help shows what there is" },
+		{ "-\033[31m", "there is no option -\\x1b[31m" },
 	};
 	static const char *const values[][2] = {
 		{ "-p 0", "-p: \"0\" is out of range; expected a port from 1 to 65535" },
