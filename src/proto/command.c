@@ -2,6 +2,7 @@
 
 #include "proto/command_reading.h"
 #include "proto/json_write.h"
+#include "proto/spec_json.h"
 
 #include <errno.h>
 #include <string.h>
@@ -232,9 +233,9 @@ static int read_command(struct command_reading *r)
 
 	if (!word)
 		return command_complain_kind(r, "command", v, "a string");
-	for (uint8_t k = 0; k < COMMAND_KINDS; k++) {
+	for (unsigned int k = 0; k < COMMAND_KINDS; k++) {
 		if (strcmp(word, forms[k].name) == 0) {
-			r->to->kind = k;
+			r->to->kind = (uint8_t)k;
 			return forms[k].read(r);
 		}
 	}
@@ -271,38 +272,13 @@ int command_decode(const char *line, size_t n, struct command *ret,
 
 static void write_add(struct json_writer *w, const struct spec *s)
 {
-	char word[PREFIX_TEXT > RULE_TEXT ? PREFIX_TEXT : RULE_TEXT];
+	char word[MAC_TEXT];
 
 	json_write_key(w, "mac");
 	json_write_word(w, mac_format(&s->mac, word));
-	json_write_key(w, "addresses");
-	json_write_open(w, '[');
-	for (uint16_t i = 0; i < s->addresses_n; i++)
-		json_write_word(w, addr_format(&s->addresses[i], word));
-	json_write_close(w, ']');
-	json_write_key(w, "rules");
-	json_write_open(w, '[');
-	for (uint16_t i = 0; i < s->rules_n; i++)
-		json_write_word(w, rule_format(&s->rules[i], word));
-	json_write_close(w, ']');
-	json_write_key(w, "from");
-	json_write_open(w, '[');
-	for (uint16_t i = 0; i < s->from_n; i++)
-		json_write_word(w, source_format(&s->from[i], word));
-	json_write_close(w, ']');
-	json_write_key(w, "ignore_from");
-	json_write_open(w, '[');
-	for (uint16_t i = 0; i < s->ignore_n; i++)
-		json_write_word(w, source_format(&s->ignore[i], word));
-	json_write_close(w, ']');
-}
-
-static void write_secureon(struct json_writer *w, const struct secureon *s)
-{
-	char word[SECUREON_TEXT];
-
-	json_write_key(w, "secureon");
-	json_write_word(w, secureon_format(s, word));
+	spec_json_addresses(w, s);
+	spec_json_rules(w, s);
+	spec_json_sources(w, s);
 }
 
 static void write_options(struct json_writer *w, const struct command *c)
@@ -323,7 +299,7 @@ static void write_options(struct json_writer *w, const struct command *c)
 	if (c->kind == COMMAND_ADD) {
 		write_add(w, &c->spec);
 		if (c->spec.secureon.length)
-			write_secureon(w, &c->spec.secureon);
+			spec_json_secureon(w, &c->spec);
 		if (c->spec.interface[0]) {
 			json_write_key(w, "interface");
 			json_write_word(w, c->spec.interface);

@@ -68,9 +68,9 @@ static int read_kind(struct command_reading *r, struct command_share *s)
 		return 0;
 	if (!word)
 		return command_complain_kind(r, "kind", v, "a string");
-	for (uint8_t k = 0; k < RELAY_GRANT_KINDS; k++) {
+	for (unsigned int k = 0; k < RELAY_GRANT_KINDS; k++) {
 		if (strcmp(word, grant_kind_name(k)) == 0) {
-			s->kind = k;
+			s->kind = (uint8_t)k;
 			return 0;
 		}
 	}

@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "proto/json.h"
 #include "proto/json_write.h"
+#include "proto/spec_json.h"
 
 #include <errno.h>
 #include <string.h>
@@ -162,9 +163,9 @@ static int read_ports(struct reading *r, const struct json *list, struct ports *
 {
 	size_t n = json_count(list);
 
+	memset(p, 0, sizeof(*p));
 	if (json_kind_of(list) != JSON_KIND_LIST)
 		return wrong_kind(complain_entry(r, BAD_JSON, "port", NO_ITEM), list, "an array");
-	memset(p, 0, sizeof(*p));
 	p->any = n == 0;
 	for (size_t i = 0; i < n; i++) {
 		const struct json *v = json_item(list, i);
@@ -489,25 +490,6 @@ static void write_monitor(struct json_writer *w, const struct spec *s)
 	json_write_close(w, ']');
 }
 
-static void write_rules(struct json_writer *w, const struct spec *s)
-{
-	char rule[RULE_TEXT];
-
-	json_write_key(w, "rules");
-	json_write_open(w, '[');
-	for (uint16_t i = 0; i < s->rules_n; i++)
-		json_write_word(w, rule_format(&s->rules[i], rule));
-	json_write_close(w, ']');
-}
-
-static void write_secureon(struct json_writer *w, const struct secureon *s)
-{
-	char word[SECUREON_TEXT];
-
-	json_write_key(w, "secureon");
-	json_write_word(w, secureon_format(s, word));
-}
-
 int registration_encode(const struct registration *r, char *to, size_t size)
 {
 	struct json_writer w = json_writer_over(to, size);
@@ -520,7 +502,7 @@ int registration_encode(const struct registration *r, char *to, size_t size)
 	json_write_word(&w, mac_format(&r->spec.mac, mac));
 	write_monitor(&w, &r->spec);
 	/* Rules for single addresses cannot be said here; nobody makes such a registration. */
-	write_rules(&w, &r->spec);
+	spec_json_rules(&w, &r->spec);
 	json_write_key(&w, "goodbye");
 	json_write_bool(&w, r->goodbye);
 	if (r->token[0]) {
@@ -528,7 +510,7 @@ int registration_encode(const struct registration *r, char *to, size_t size)
 		json_write_word(&w, r->token);
 	}
 	if (r->spec.secureon.length)
-		write_secureon(&w, &r->spec.secureon);
+		spec_json_secureon(&w, &r->spec);
 	json_write_close(&w, '}');
 	return w.out.cut ? -ENOSPC : (int)w.out.used;
 }

@@ -164,9 +164,9 @@ static uint8_t ask_state(struct asking *a)
 {
 	const char *text = ask_text(a, "state");
 
-	for (uint8_t s = 0; s < MACHINE_STATES; s++)
+	for (unsigned int s = 0; s < MACHINE_STATES; s++)
 		if (strcmp(text, machine_state_name(s)) == 0)
-			return s;
+			return (uint8_t)s;
 	a->wrong = true;
 	return MACHINE_UNKNOWN;
 }
@@ -277,9 +277,9 @@ static uint8_t ask_kind(struct asking *a)
 {
 	const char *text = ask_text(a, "kind");
 
-	for (uint8_t k = 0; k < RELAY_GRANT_KINDS; k++)
+	for (unsigned int k = 0; k < RELAY_GRANT_KINDS; k++)
 		if (strcmp(text, kinds[k]) == 0)
-			return k;
+			return (uint8_t)k;
 	a->wrong = true;
 	return RELAY_LINK;
 }
