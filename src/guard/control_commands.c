@@ -269,13 +269,20 @@ static uint64_t wait_us(const struct client *k)
 	return (s->attempts ? s->attempts : 1) * s->interval + WAIT_SPARE_US;
 }
 
-static void ask_wake(struct client *k)
+/* Asks for something that names the machine and nothing else. */
+static void ask_by_name(struct client *k, enum ipc_kind kind,
+			void (*answer)(void *owner, const struct ipc_message *m))
 {
-	struct ipc_message m = { .kind = IPC_WAKE_PLEASE };
+	struct ipc_message m = { .kind = kind };
 
 	memcpy(m.name.name, k->command.name, sizeof(m.name.name));
 	m.name.uid = k->uid;
-	k->request = control_ask(k->control, &m, wake_answered, k);
+	k->request = control_ask(k->control, &m, answer, k);
+}
+
+static void ask_wake(struct client *k)
+{
+	ask_by_name(k, IPC_WAKE_PLEASE, wake_answered);
 }
 
 static void start_wake(struct client *k)
@@ -350,11 +357,7 @@ static void ask_add(struct client *k)
 
 static void ask_remove(struct client *k)
 {
-	struct ipc_message m = { .kind = IPC_REMOVE };
-
-	memcpy(m.name.name, k->command.name, sizeof(m.name.name));
-	m.name.uid = k->uid;
-	k->request = control_ask(k->control, &m, simply_answered, k);
+	ask_by_name(k, IPC_REMOVE, simply_answered);
 }
 
 /* --- export: every machine as the request that makes it again --- */

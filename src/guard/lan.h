@@ -93,6 +93,6 @@ void lan_release_all(struct lan *lan);
 int lan_make_filter(const struct lan *lan, const struct lan_interface *i,
 		    const struct ipc_interface *said, struct sock_filter **ret_code);
 /* For lan.c alone: deferred after the claims of an interface with its own MAC changed. */
-void lan_refilter(void *lan);
+void lan_refilter(void *context);
 
 #endif
