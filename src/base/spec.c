@@ -279,3 +279,23 @@ bool spec_sane(const struct spec *s)
 	return rules_sane(s) && sources_sane(s->from, s->from_n) &&
 	       sources_sane(s->ignore, s->ignore_n);
 }
+
+static bool arrays_equal(const struct spec *a, const struct spec *b)
+{
+	/* None of these has padding. */
+	return a->addresses_n == b->addresses_n && a->rules_n == b->rules_n &&
+	       a->from_n == b->from_n && a->ignore_n == b->ignore_n &&
+	       memcmp(a->addresses, b->addresses, a->addresses_n * sizeof(a->addresses[0])) == 0 &&
+	       memcmp(a->rules, b->rules, a->rules_n * sizeof(a->rules[0])) == 0 &&
+	       memcmp(a->from, b->from, a->from_n * sizeof(a->from[0])) == 0 &&
+	       memcmp(a->ignore, b->ignore, a->ignore_n * sizeof(a->ignore[0])) == 0;
+}
+
+bool spec_equal(const struct spec *a, const struct spec *b)
+{
+	return strcmp(a->name, b->name) == 0 && a->origin == b->origin &&
+	       mac_equal(&a->mac, &b->mac) && a->line == b->line && a->watts == b->watts &&
+	       a->secureon.length == b->secureon.length &&
+	       memcmp(a->secureon.b, b->secureon.b, a->secureon.length) == 0 &&
+	       strcmp(a->interface, b->interface) == 0 && arrays_equal(a, b);
+}

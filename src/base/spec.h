@@ -100,5 +100,7 @@ int spec_add_rule(struct spec *s, const struct rule *r);
 int spec_add_address(struct spec *s, const struct addr *a);
 /* For values that crossed a process boundary: counts, enums and strings are within bounds. */
 bool spec_sane(const struct spec *s);
+/* The same in every field; of two sane ones. */
+bool spec_equal(const struct spec *a, const struct spec *b);
 
 #endif

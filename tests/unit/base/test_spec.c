@@ -380,6 +380,52 @@ static void insane_specs(void **state)
 	}
 }
 
+static void specs_are_compared_in_every_field(void **state)
+{
+	struct spec a = { .name = "nas", .rules_n = 2, .from_n = 1, .ignore_n = 1 };
+	struct spec b;
+
+	(void)state;
+	assert_int_equal(spec_add_address(&a, &(struct addr){ 4, { 192, 0, 2, 50 } }), 0);
+	assert_int_equal(rule_parse("tcp/22", &a.rules[0]), 0);
+	assert_int_equal(rule_parse("udp/1-9", &a.rules[1]), 0);
+	assert_int_equal(source_parse("192.0.2.0/24", &a.from[0]), 0);
+	assert_int_equal(source_parse("be:ef:fa:ce:c0:de", &a.ignore[0]), 0);
+	assert_int_equal(secureon_parse("1.2.3.4", &a.secureon), 0);
+	b = a;
+	/* What is behind the counts does not matter. */
+	b.rules[2].first = 7;
+	b.secureon.b[5] = 7;
+	assert_true(spec_equal(&a, &b));
+
+	uint8_t *const fields[] = { (uint8_t *)&b.name[0],
+				    &b.origin,
+				    &b.mac.b[5],
+				    (uint8_t *)&b.line,
+				    (uint8_t *)&b.watts,
+				    &b.secureon.b[3],
+				    (uint8_t *)&b.interface[0],
+				    &b.addresses[0].b[3],
+				    (uint8_t *)&b.rules[1].last,
+				    &b.from[0].prefix.length,
+				    &b.ignore[0].mac.b[0],
+				    (uint8_t *)&b.rules_n,
+				    (uint8_t *)&b.addresses_n,
+				    (uint8_t *)&b.from_n,
+				    (uint8_t *)&b.ignore_n,
+				    &b.secureon.length };
+
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+		uint8_t was = *fields[i];
+
+		*fields[i] = was ? (uint8_t)(was - 1) : 1;
+		if (spec_equal(&a, &b))
+			fail_msg("field %zu", i);
+		*fields[i] = was;
+	}
+	assert_true(spec_equal(&a, &b));
+}
+
 static void origins_have_names(void **state)
 {
 	(void)state;
@@ -400,6 +446,7 @@ int main(void)
 		cmocka_unit_test(secureon),
 		cmocka_unit_test(names),
 		cmocka_unit_test(insane_specs),
+		cmocka_unit_test(specs_are_compared_in_every_field),
 		cmocka_unit_test(origins_have_names),
 	};
 
