@@ -16,7 +16,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define ENGINE_MACHINES_MAX 65536 /* a bound on what the monitor may hand over */
 #define VERIFY_MAX 64 /* registrations being verified on the LAN at once */
 
 /* A packet socket the engine reads: an interface's own, or its tap of what this host sends. */
@@ -52,6 +51,7 @@ struct engine {
 	const struct packet_frame *current;
 	const uint8_t *current_packet;
 	const uint32_t *asker; /* uid of who caused what the core does now, or NULL */
+	const struct addr *registrant; /* who registered it, while the core takes it in, or NULL */
 	bool going; /* GO was said */
 };
 

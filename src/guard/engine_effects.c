@@ -128,6 +128,8 @@ static void tell_event(struct engine *e, const struct event *event)
 		m.event.by = BY_REQUEST;
 		engine_put_asker(*e->asker, m.event.who);
 	}
+	if (e->registrant && event->kind == EVENT_GOODBYE)
+		m.event.from = *e->registrant;
 	engine_tell_monitor(e, &m);
 	engine_relay_event(e, event);
 }

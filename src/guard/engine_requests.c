@@ -24,6 +24,7 @@ struct store_request {
 	uint32_t request; /* control's */
 	uint32_t uid; /* ADD, FORGET: who asked */
 	bool goodbye;
+	struct addr peer; /* REGISTER: who did */
 	struct ipc_machine machine;
 };
 
@@ -131,7 +132,7 @@ static void next_store(struct engine *e)
 }
 
 static void enqueue(struct engine *e, enum store_kind kind, uint32_t request,
-		    const struct ipc_machine *machine, bool goodbye)
+		    const struct ipc_machine *machine, const struct ipc_registration *registration)
 {
 	struct store_queue *q = e->stores;
 	struct store_request *r = q->count < STORES_MAX ? calloc(1, sizeof(*r)) : NULL;
@@ -143,7 +144,10 @@ static void enqueue(struct engine *e, enum store_kind kind, uint32_t request,
 	}
 	r->kind = kind;
 	r->request = request;
-	r->goodbye = goodbye;
+	if (registration) {
+		r->goodbye = registration->goodbye;
+		r->peer = registration->peer;
+	}
 	r->uid = machine->uid;
 	r->machine = *machine;
 	*q->last = r;
@@ -240,6 +244,14 @@ static const uint32_t *asker(const struct engine *e, enum store_kind kind)
 	return r && r->kind == kind ? &r->uid : NULL;
 }
 
+static void say_goodbye(struct engine *e, struct machine *m, const struct addr *peer,
+			struct moment now)
+{
+	e->registrant = peer;
+	home_goodbye(e->home, m, now);
+	e->registrant = NULL;
+}
+
 /* The file's machines come unasked, and may collide with one that registered meanwhile. */
 static void reject_grant(struct engine *e, const struct ipc_message *m, const struct machine *other)
 {
@@ -272,7 +284,7 @@ void engine_machine_granted(struct engine *e, const struct ipc_message *m, struc
 		return;
 	if (e->stores->first && e->stores->first->kind == STORE_REGISTER &&
 	    e->stores->first->goodbye)
-		home_goodbye(e->home, machine, now);
+		say_goodbye(e, machine, &e->stores->first->peer, now);
 	answer_store(e, RESULT_OK, machine_id(machine), "");
 }
 
@@ -306,6 +318,33 @@ static void keep_name(struct spec *s, const char known[static SPEC_NAME_MAX + 1]
 		memcpy(s->name, known, sizeof(s->name));
 }
 
+/* A registration never takes another machine's name. */
+static void avoid_taken_name(const struct engine *e, const struct machine *known, struct spec *s)
+{
+	static const size_t room = SPEC_NAME_MAX - 5;
+	const struct machine *named = home_by_name(e->home, s->name);
+	size_t n = strlen(s->name);
+
+	if (!named || named == known)
+		return;
+	while (n > room || (n > 0 && ((uint8_t)s->name[n] & 0xc0) == 0x80))
+		n--;
+	struct text t = text_over(s->name + n, sizeof(s->name) - n);
+
+	text_char(&t, '-');
+	text_hex(&t, (uint64_t)(s->mac.b[4] << 8 | s->mac.b[5]), 4);
+}
+
+/*
+ * What the owner of the guard said of a machine stands: its own word is only that it goes to sleep. So it is with one
+ * that says what it said before, unless something else about it may be on its way to the store.
+ */
+static bool nothing_new(const struct engine *e, const struct spec *said, const struct spec *known)
+{
+	return known->origin != SPEC_REGISTERED ||
+	       (e->stores->count == 0 && spec_equal(said, known));
+}
+
 void engine_registration_verified(struct engine *e, uint32_t request,
 				  const struct ipc_registration *r, struct moment now)
 {
@@ -313,47 +352,22 @@ void engine_registration_verified(struct engine *e, uint32_t request,
 	struct ipc_machine im = { .interface = HOME_NO_INTERFACE, .spec = r->spec };
 	struct spec theirs;
 
+	im.spec.origin = SPEC_REGISTERED;
 	if (known) {
 		machine_spec_of(known, &theirs);
-		/* What the owner of the guard said of a machine stands; its word is that it goes to sleep. */
-		if (theirs.origin != SPEC_REGISTERED) {
-			if (r->goodbye)
-				home_goodbye(e->home, known, now);
-			engine_result(e, request, RESULT_OK, machine_id(known), "");
-			return;
-		}
-	}
-	im.spec.origin = SPEC_REGISTERED;
-	if (known)
 		keep_name(&im.spec, theirs.name);
-
-	struct machine *named = home_by_name(e->home, im.spec.name);
-
-	/* A registration never takes another machine's name. */
-	if (named && named != known) {
-		static const size_t room = SPEC_NAME_MAX - 5;
-		size_t n = strlen(im.spec.name);
-
-		while (n > room || (n > 0 && ((uint8_t)im.spec.name[n] & 0xc0) == 0x80))
-			n--;
-		struct text t = text_over(im.spec.name + n, sizeof(im.spec.name) - n);
-
-		text_char(&t, '-');
-		text_hex(&t, (uint64_t)(im.spec.mac.b[4] << 8 | im.spec.mac.b[5]), 4);
 	}
-	/* Most register again as they were: nothing to store, and nothing to tell. */
-	if (known && memcmp(&theirs, &im.spec, sizeof(theirs)) == 0) {
+	avoid_taken_name(e, known, &im.spec);
+	if (known && nothing_new(e, &im.spec, &theirs)) {
 		if (r->goodbye)
-			home_goodbye(e->home, known, now);
+			say_goodbye(e, known, &r->peer, now);
 		engine_result(e, request, RESULT_OK, machine_id(known), "");
-		return;
-	}
-	if (known && !home_may_change(e->home, known, now)) {
+	} else if (known && !home_may_change(e->home, known, now)) {
 		engine_result(e, request, RESULT_FULL, machine_id(known),
 			      "it changes too often; try again in a minute");
-		return;
+	} else {
+		enqueue(e, STORE_REGISTER, request, &im, r);
 	}
-	enqueue(e, STORE_REGISTER, request, &im, r->goodbye);
 }
 
 static void request_register(struct engine *e, const struct ipc_message *m, struct moment now)
@@ -371,7 +385,7 @@ static void request_add(struct engine *e, const struct ipc_message *m)
 
 	im.id = 0;
 	im.spec.origin = SPEC_ADDED;
-	enqueue(e, STORE_ADD, m->request, &im, false);
+	enqueue(e, STORE_ADD, m->request, &im, NULL);
 }
 
 static void request_remove(struct engine *e, const struct ipc_message *m)
@@ -396,7 +410,7 @@ static void request_remove(struct engine *e, const struct ipc_message *m)
 	}
 	im.id = machine_id(machine);
 	im.uid = m->name.uid;
-	enqueue(e, STORE_FORGET, m->request, &im, false);
+	enqueue(e, STORE_FORGET, m->request, &im, NULL);
 }
 
 static void request_wake(struct engine *e, const struct ipc_message *m, struct moment now)

@@ -260,5 +260,14 @@ def test_refreshing_without_a_name_keeps_the_name(lan):
     assert send(guard, entry(nas, name="my nas"), nas) == "OK."
     assert send(guard, entry(nas), nas) == "OK."
     assert [item["name"] for item in guard.status()] == ["my nas"]
+    events = [event["event"] for event in guard.events()]
+    assert "updated" not in events and events.count("added") == 1, "nothing about it has changed"
+    goodbye = [event for event in guard.events() if event["event"] == "goodbye"][0]
+    assert goodbye["from"] == nas.v4, goodbye
     assert send(guard, entry(nas, name="nas"), nas) == "OK."
     assert [item["name"] for item in guard.status()] == ["nas"]
+    disk = lan.machine("disk", boot=None)
+    for _ in range(2):
+        assert send(guard, entry(disk, name="nas"), disk) == "OK."
+    assert [item["name"] for item in guard.status()] == ["nas", f"nas-{disk.mac[-5:].replace(':', '')}"]
+    assert [event["event"] for event in guard.events()].count("updated") == 1, "of the new name alone"
