@@ -287,14 +287,6 @@ static void update_slot(struct lan *lan, uint8_t slot, bool first)
 		lan->changed(lan->context, slot, new_socket);
 }
 
-static void host_changed(void *context)
-{
-	struct lan *lan = context;
-
-	for (uint8_t slot = 0; slot < LAN_INTERFACES; slot++)
-		update_slot(lan, slot, false);
-}
-
 /* The slot of that name, or a free one; NULL when all are taken. */
 static struct lan_interface *slot_named(struct lan *lan, const char *name)
 {
@@ -337,9 +329,30 @@ static void want_configured(struct lan *lan)
 	if (n)
 		want(lan, n->link.name);
 	else
-		log_error("no interface to serve: there is no default route; name one with "
-			  "`interface =` in the "
-			  "configuration or --interface");
+		log_error(
+			"no interface to serve yet: there is no default route; waiting for one, or "
+			"name an interface with `interface =` in the configuration or "
+			"--interface");
+}
+
+static bool wants_any(const struct lan *lan)
+{
+	for (uint8_t slot = 0; slot < LAN_INTERFACES; slot++) {
+		if (lan->slots[slot].wanted)
+			return true;
+	}
+	return false;
+}
+
+static void host_changed(void *context)
+{
+	struct lan *lan = context;
+
+	/* DHCP can be later than the guard. A route that moves later changes nothing. */
+	if (!wants_any(lan) && net_default(lan->net))
+		want_configured(lan);
+	for (uint8_t slot = 0; slot < LAN_INTERFACES; slot++)
+		update_slot(lan, slot, false);
 }
 
 int lan_init(struct lan *lan, struct loop *loop, const struct config *config,

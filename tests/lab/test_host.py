@@ -325,3 +325,18 @@ def test_own_mac_stops_claiming_when_forwarding_is_turned_on(lan):
     finally:
         lan.guard_host.ns.sysctl(**{"net.ipv4.ip_forward": 0})
         guard.clean_exit = False                    # a sysctl moves others with it
+
+
+def test_default_route_that_comes_later(lan):
+    """No interface is named, and DHCP is later than the guard."""
+    nas = lan.machine("nas", boot=0.7, dad="off")
+    nas.sleep()
+    guard = lan.guard([nas], guard={"interface": None}, rules={"nas": "tcp/22"})
+    guard.wait_log("no default route", 2)
+    lan.guard_host.ns.ip("route add default via 192.0.2.254 dev eth0")
+    try:
+        guard.wait_state("nas", "asleep", timeout=5)
+        check_connected(lan.client.connect(nas.v4).wait(10), nas, nas.v4)
+        assert guard.register_raw(b"{}", lan.other), "the registration port is there too"
+    finally:
+        lan.guard_host.ns.ip("route del default")
