@@ -63,7 +63,8 @@ const struct cli_command cli_commands[] = {
 	  "  --no-goodbye         only be guarded from now on: this machine does not sleep yet\n",
 	  "rouse register --guard 192.0.2.1 --on tcp/22", cli_register },
 	{ "join", "URL [INVITATION] [--name NAME] [--json]", "join a relay",
-	  "Joins a relay, so that machines can be woken from outside. The invitation is the relay's\n"
+	  "Joins a relay, so that machines can be woken from outside. The invitation is the "
+	  "relay's\n"
 	  "operator's (rouse-relay invite); URL may be the whole link of it.\n\n"
 	  "  --name NAME        what the home is called there (default: the host's name)\n"
 	  "  --json             as data, see rouse(1)\n",
@@ -91,28 +92,33 @@ const struct cli_command cli_commands[] = {
 	  "rouse revoke yMnKy8zNzs_Q", cli_revoke },
 	{ "home", "add LINK [--name NAME] | list [--json] | remove NAME",
 	  "homes that are reached over a relay",
-	  "Keeps links of `rouse share` in ~/.config/rouse/homes. Where no guard runs, status, wake and "
+	  "Keeps links of `rouse share` in ~/.config/rouse/homes. Where no guard runs, status, "
+	  "wake and "
 	  "log\nthen work over the relay; --home NAME in front of the command says which home.\n\n"
 	  "  --name NAME        what it is called here (default: its own name)\n"
 	  "  --json             as data, see rouse(1)\n",
 	  "rouse home add 'https://relay.example/#...' && rouse wake nas --wait", cli_home },
 	{ "connect", "NAME PORT [--timeout SECONDS]", "connect to a port of a machine, waking it",
-	  "Connects standard input and output to a TCP port of a machine on the LAN, as soon as the "
+	  "Connects standard input and output to a TCP port of a machine on the LAN, as soon as "
+	  "the "
 	  "port\nanswers: the connection itself is the knock. For ssh, in ~/.ssh/config:\n\n"
 	  "  Host nas\n    ProxyCommand rouse connect %h %p\n\n"
 	  "  --timeout SECONDS  give up after (default: 120)\n",
 	  "rouse connect nas 22 < /dev/null", cli_connect },
 	{ "import", "FILE [--phrase] [--dry-run]", "take over machines from a file",
-	  "Reads a file of `rouse export`, or pairs.txt of wol-over-http (- is standard input). Lines that "
+	  "Reads a file of `rouse export`, or pairs.txt of wol-over-http (- is standard input). "
+	  "Lines that "
 	  "cannot\nbe used are named by number.\n\n"
-	  "  --phrase           make a new phrase for each machine of a pairs.txt (a relay must be joined)\n"
+	  "  --phrase           make a new phrase for each machine of a pairs.txt (a relay must be "
+	  "joined)\n"
 	  "  --dry-run          only say what would be done\n",
 	  "rouse import pairs.txt --phrase", cli_import },
 	{ "export", "[--with-key FOLDER]", "machines and settings as a file",
 	  "Prints the guard's machines, and its configuration file if it can be read, for `rouse "
 	  "import`.\n\n"
 	  "  --config FILE      the configuration (default: /etc/rouse/roused.conf)\n"
-	  "  --with-key FOLDER  the guard's private key from its state folder, too: then the copy is the "
+	  "  --with-key FOLDER  the guard's private key from its state folder, too: then the copy "
+	  "is the "
 	  "same home\n",
 	  "rouse export > rouse.json", cli_export },
 	{ "version", "", "the versions of this program and of the guard",
@@ -172,6 +178,26 @@ enum cli_exit cli_usage(const struct cli *c, const char *format, ...)
 	}
 	point_to_help(c);
 	return CLI_USAGE;
+}
+
+bool cli_take_name(const struct cli *c, int argc, char *const *argv, bool needed,
+		   char to[static SPEC_NAME_MAX + 1])
+{
+	int n = argc - optind;
+
+	if (n > 1 || (needed && n != 1)) {
+		(void)cli_usage(c, needed ? "one machine's name is needed" : "one name at most");
+		return false;
+	}
+	if (n < 1)
+		return true;
+	if (!spec_name_valid(argv[optind], strlen(argv[optind]))) {
+		(void)cli_usage(c, "'%s' is no machine's name: 1 to 63 bytes without '/'",
+				argv[optind]);
+		return false;
+	}
+	memcpy(to, argv[optind], strlen(argv[optind]) + 1);
+	return true;
 }
 
 static void print_help(FILE *to)

@@ -6,6 +6,8 @@
 #ifndef ROUSE_CLI_CLI_H
 #define ROUSE_CLI_CLI_H
 
+#include "base/spec.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -51,6 +53,12 @@ __attribute__((format(printf, 2, 3))) void cli_complain(const struct cli *c, con
 /* The same and where help is; returns CLI_USAGE. */
 __attribute__((format(printf, 2, 3))) enum cli_exit cli_usage(const struct cli *c,
 							      const char *format, ...);
+/*
+ * The machine's name behind the options, if there is one; `to` stays as it is without. False: none where one is needed,
+ * more than one, or no name; complained already.
+ */
+bool cli_take_name(const struct cli *c, int argc, char *const *argv, bool needed,
+		   char to[static SPEC_NAME_MAX + 1]);
 /* Text that somebody else made: control characters become \xNN, valid UTF-8 stays. */
 void cli_put(FILE *to, const char *text);
 

@@ -70,12 +70,7 @@ enum cli_exit cli_log(struct cli *c, int argc, char **argv)
 		request.most = (uint32_t)lines;
 	}
 	request.follow = l.follow;
-	if (argc - optind > 1)
-		return cli_usage(c, "one name at most");
-	if (optind < argc) {
-		if (!spec_name_valid(argv[optind], strlen(argv[optind])))
-			return cli_usage(c, "'%s' is no machine's name", argv[optind]);
-		memcpy(request.name, argv[optind], strlen(argv[optind]) + 1);
-	}
+	if (!cli_take_name(c, argc, argv, false, request.name))
+		return CLI_USAGE;
 	return connection_ask(c, &request, l.follow, take_event, &l);
 }

@@ -8,21 +8,6 @@
 #include <getopt.h>
 #include <string.h>
 
-static bool take_name(const struct cli *c, char *const *argv, int argc, struct command *request)
-{
-	if (argc - optind != 1) {
-		(void)cli_usage(c, "one machine's name is needed");
-		return false;
-	}
-	if (!spec_name_valid(argv[optind], strlen(argv[optind]))) {
-		(void)cli_usage(c, "'%s' is no machine's name: 1 to 63 bytes without '/'",
-				argv[optind]);
-		return false;
-	}
-	memcpy(request->name, argv[optind], strlen(argv[optind]) + 1);
-	return true;
-}
-
 static void say(const struct cli *c, const char *name, const char *what)
 {
 	cli_put(c->out, name);
@@ -52,7 +37,7 @@ enum cli_exit cli_add(struct cli *c, int argc, char **argv)
 		if (why)
 			return o == '?' ? cli_usage(c, NULL) : cli_usage(c, "'%s' %s", optarg, why);
 	}
-	if (!take_name(c, argv, argc, &request))
+	if (!cli_take_name(c, argc, argv, true, request.name))
 		return CLI_USAGE;
 	if (mac_is_zero(&request.spec.mac))
 		return cli_usage(c, "--mac is needed");
@@ -70,7 +55,7 @@ enum cli_exit cli_remove(struct cli *c, int argc, char **argv)
 
 	if (getopt_long(argc, argv, "", options, NULL) != -1)
 		return cli_usage(c, NULL);
-	if (!take_name(c, argv, argc, &request))
+	if (!cli_take_name(c, argc, argv, true, request.name))
 		return CLI_USAGE;
 	status = connection_ask(c, &request, false, NULL, NULL);
 	if (status == CLI_DONE)

@@ -226,14 +226,9 @@ enum cli_exit cli_status(struct cli *c, int argc, char **argv)
 			return cli_usage(c, NULL);
 		s.as_json = true;
 	}
-	if (argc - optind > 1)
-		return cli_usage(c, "one name at most");
-	if (optind < argc) {
-		if (!spec_name_valid(argv[optind], strlen(argv[optind])))
-			return cli_usage(c, "'%s' is no machine's name", argv[optind]);
-		memcpy(request.name, argv[optind], strlen(argv[optind]) + 1);
-		s.one = true;
-	}
+	if (!cli_take_name(c, argc, argv, false, request.name))
+		return CLI_USAGE;
+	s.one = request.name[0] != 0;
 	table_init(&s.table, s.one ? 2 : 6);
 	if (!s.one)
 		add_head(&s.table);

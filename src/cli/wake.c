@@ -178,10 +178,7 @@ enum cli_exit cli_wake(struct cli *c, int argc, char **argv)
 		if (o == '?')
 			return cli_usage(c, NULL);
 	}
-	if (argc - optind != 1)
-		return cli_usage(c, "one machine's name is needed");
-	if (!spec_name_valid(argv[optind], strlen(argv[optind])))
-		return cli_usage(c, "'%s' is no machine's name", argv[optind]);
-	memcpy(request.name, argv[optind], strlen(argv[optind]) + 1);
+	if (!cli_take_name(c, argc, argv, true, request.name))
+		return CLI_USAGE;
 	return ask(&w);
 }
