@@ -1,6 +1,7 @@
 #include "proto/answer.h"
 
 #include "proto/event_text.h"
+#include "proto/spec_json.h"
 #include "proto/time_text.h"
 
 #include <string.h>
@@ -151,17 +152,6 @@ static void write_rules(struct json_writer *w, const struct spec *s)
 	json_write_close(w, ']');
 }
 
-static void write_addresses(struct json_writer *w, const struct spec *s)
-{
-	char address[ADDR_TEXT];
-
-	json_write_key(w, "addresses");
-	json_write_open(w, '[');
-	for (uint16_t i = 0; i < s->addresses_n; i++)
-		json_write_word(w, addr_format(&s->addresses[i], address));
-	json_write_close(w, ']');
-}
-
 static void write_last_wake(struct json_writer *w, const struct wake_record *r)
 {
 	char bytes[80];
@@ -217,7 +207,7 @@ void answer_write_machine(struct json_writer *w, uint32_t id, const struct spec 
 	write_field(w, "mac", mac_format(&s->mac, mac));
 	write_field(w, "state", machine_state_name(p->state));
 	write_time(w, "since", p->since_wall_ms);
-	write_addresses(w, s);
+	spec_json_addresses(w, s);
 	write_rules(w, s);
 	json_write_key(w, "watts");
 	if (s->watts)

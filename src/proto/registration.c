@@ -308,7 +308,7 @@ static int check_monitor(struct reading *r, const struct json *list, struct port
 		error = read_address(r, json_member(entry, "ip"));
 		if (error == 0)
 			error = read_ports(r, json_member(entry, "port"), p);
-		if (error < 0)
+		if (error != 0)
 			return error;
 		*ret_same = *ret_same && (p == first || ports_equal(p, first));
 	}
