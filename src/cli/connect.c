@@ -235,7 +235,8 @@ enum cli_exit cli_connect(struct cli *c, int argc, char **argv)
 	if (t.n == 0)
 		resolve(&t, argv[optind], AI_NUMERICSERV);
 	if (t.n == 0) {
-		cli_complain(c, "'%s' is neither a machine of the guard here nor a name that resolves",
+		cli_complain(c,
+			     "'%s' is neither a machine of the guard here nor a name that resolves",
 			     argv[optind]);
 		return CLI_NOT_FOUND;
 	}

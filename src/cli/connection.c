@@ -47,7 +47,9 @@ static int dial_relay(const struct cli *c, const struct command *request, int *r
 	if (!c->home && (homes.n == 0 || !remote_can(request)))
 		return 0;
 	if (!remote_can(request)) {
-		cli_complain(c, "this needs the guard itself: over a relay there are status, wake and log");
+		cli_complain(
+			c,
+			"this needs the guard itself: over a relay there are status, wake and log");
 		return -EOPNOTSUPP;
 	}
 	e = homes_choose(c, &homes, c->home);

@@ -52,7 +52,8 @@ static enum cli_exit add(struct cli *c, struct homes *h, const char *text, const
 		return CLI_FAILED;
 	}
 	if (relay_link_read(text, &e->link) < 0)
-		return cli_usage(c, "that is no link of `rouse share`: https://relay/#home.grant.key");
+		return cli_usage(c,
+				 "that is no link of `rouse share`: https://relay/#home.grant.key");
 	if (name && !homes_name_valid(name))
 		return cli_usage(c, "'%s' is no name for a home: one word", name);
 	for (size_t i = 0; name && i < h->n; i++) {

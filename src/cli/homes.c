@@ -113,7 +113,8 @@ int homes_write(const struct cli *c, const struct homes *h)
 
 		text_string(&t, h->entries[i].name);
 		text_char(&t, ' ');
-		text_string(&t, relay_link_write(l->url.origin, l->home, l->grant, l->secret, link));
+		text_string(&t,
+			    relay_link_write(l->url.origin, l->home, l->grant, l->secret, link));
 		text_char(&t, '\n');
 	}
 	r = file_replace(dir, FILE_NAME, bytes, t.used, 0600);

@@ -4,8 +4,8 @@
 #ifndef ROUSE_CLI_HOMES_H
 #define ROUSE_CLI_HOMES_H
 
-#include "cli/cli.h"
 #include "base/spec.h"
+#include "cli/cli.h"
 #include "proto/relay_link.h"
 
 #define HOMES_NAME 63

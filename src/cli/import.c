@@ -317,7 +317,8 @@ static void import_export(struct importing *i, const char *bytes, size_t n)
 	}
 	if (json_whole(json_member(root, "rouse_export")) != 1) {
 		i->failed++;
-		cli_complain(i->cli, "this is no file of `rouse export`, or one of a newer version");
+		cli_complain(i->cli,
+			     "this is no file of `rouse export`, or one of a newer version");
 	} else {
 		config = json_word(json_member(root, "config"));
 		key = json_word(json_member(root, "key"));
@@ -390,7 +391,8 @@ enum cli_exit cli_import(struct cli *c, int argc, char **argv)
 	free(bytes);
 	fprintf(c->out, "%zu added, %zu there already, %zu failed\n", i.added, i.there, i.failed);
 	if (i.added && !i.phrases)
-		fputs("Keys are not taken over: `rouse share --machine NAME --phrase` makes a new one.\n",
+		fputs("Keys are not taken over: `rouse share --machine NAME --phrase` makes a new "
+		      "one.\n",
 		      c->out);
 	return i.failed ? CLI_FAILED : CLI_DONE;
 }

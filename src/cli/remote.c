@@ -131,11 +131,13 @@ static void say_status(struct remote *r)
 	switch (r->status) {
 	case 401:
 		say_result(r, ANSWER_REFUSED,
-			   "the relay does not know this link (any more): it was revoked or has expired, or the home "
+			   "the relay does not know this link (any more): it was revoked or has "
+			   "expired, or the home "
 			   "has left");
 		return;
 	case 429:
-		say_result(r, ANSWER_BUSY, "the relay says: too many requests; try again in a minute");
+		say_result(r, ANSWER_BUSY,
+			   "the relay says: too many requests; try again in a minute");
 		return;
 	case 503:
 		say_result(r, ANSWER_GUARD_OFFLINE,
@@ -184,7 +186,8 @@ static void write_machine(struct remote *r, const struct relay_machine *m)
 {
 	static char bytes[ANSWER_MAX];
 	struct json_writer w = json_writer_over(bytes, sizeof(bytes));
-	struct spec s = { .watts = m->watts_u == RELAY_NULL ? 0 : (uint16_t)(m->watts_u / 1000000) };
+	struct spec s = { .watts = m->watts_u == RELAY_NULL ? 0
+							    : (uint16_t)(m->watts_u / 1000000) };
 	struct machine_past p = { .state = m->state, .since_wall_ms = m->since_ms };
 
 	memcpy(s.name, m->name, sizeof(s.name));
@@ -267,8 +270,7 @@ static void show_event(struct remote *r, const struct json *v)
 	r->event = from.id;
 	event_of(&from, &e);
 	/* A kind that only a newer guard knows. */
-	if (e.kind == EVENT_KINDS ||
-	    (r->request->name[0] && strcmp(r->request->name, e.name) != 0))
+	if (e.kind == EVENT_KINDS || (r->request->name[0] && strcmp(r->request->name, e.name) != 0))
 		return;
 	say_event(r, &e);
 }
@@ -289,8 +291,8 @@ static bool show_past(struct remote *r)
 		const struct json *list;
 
 		if (most > EVENTS_PAGE)
-			(void)snprintf(path, sizeof(path), "/events?limit=%d&after=%llu", EVENTS_PAGE,
-				       (unsigned long long)r->event);
+			(void)snprintf(path, sizeof(path), "/events?limit=%d&after=%llu",
+				       EVENTS_PAGE, (unsigned long long)r->event);
 		page = get(r, path);
 		if (!page)
 			return false;
@@ -423,7 +425,8 @@ static void take_result(struct remote *r, const struct json *body)
 		(void)snprintf(error, sizeof(error), "the guard refused: %.100s", why ? why : "?");
 	else if (result == ANSWER_NO_SIGN_OF_LIFE)
 		(void)snprintf(error, sizeof(error),
-			       "check its power, its cable, and that Wake-on-LAN is on in firmware and system");
+			       "check its power, its cable, and that Wake-on-LAN is on in firmware "
+			       "and system");
 	if (result == ANSWER_RESULTS)
 		say_result(r, ANSWER_FAILED, "the guard's answer is not understood");
 	else
@@ -472,8 +475,9 @@ static void take_answer(struct remote *r, const struct json *v)
 
 	if (sealed_answer_read(v, &a) < 0 || strcmp(a.nonce, r->sealed.nonce) != 0 ||
 	    !sealed_answer_authentic(l->home, l->grant, &a, r->answer_key)) {
-		say_result(r, ANSWER_FAILED,
-			   "the relay gave an answer that is not the guard's: it lies, or is broken");
+		say_result(
+			r, ANSWER_FAILED,
+			"the relay gave an answer that is not the guard's: it lies, or is broken");
 		return;
 	}
 	if ((int64_t)a.seq <= r->seq)
@@ -685,9 +689,11 @@ bool remote_name(const struct cli *c, const struct relay_link *link,
 		return false;
 	}
 	if (r.status != 200 || json_read(r.body, r.body_n, &root, problem) < 0) {
-		cli_complain(c, r.status == 401
-					? "the relay does not know this link: it was revoked or has expired"
-					: "the relay's answer is not understood");
+		cli_complain(
+			c,
+			r.status == 401
+				? "the relay does not know this link: it was revoked or has expired"
+				: "the relay's answer is not understood");
 		return false;
 	}
 	name = json_word(json_member(root, "name"));
