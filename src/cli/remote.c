@@ -1,6 +1,7 @@
 #include "cli/remote.h"
 
 #include "cli/https.h"
+#include "cli/remote_parts.h"
 #include "proto/answer.h"
 #include "proto/event_text.h"
 #include "proto/json.h"
@@ -15,33 +16,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#define BODY_MAX (2U << 20) /* bytes of an answer: 1024 machines fit */
-#define PATIENCE 12L /* seconds for what is answered at once; the command itself waits 15 */
-#define WAKE_PATIENCE 320L /* the guard answers within 300 */
-#define EVENTS_PAGE 200
-#define LINE_MAX_BYTES 8192
-
-struct remote {
-	const struct home_entry *home;
-	const struct command *request;
-	int fd; /* lines go there */
-	char bearer[RELAY_KEY_TEXT];
-	uint8_t request_key[RELAY_KEY_SIZE], answer_key[RELAY_KEY_SIZE];
-	char problem[HTTPS_PROBLEM];
-	long status;
-	/* The answer's body as a whole, or the line of a stream that is not complete. */
-	char *body;
-	size_t body_n;
-	/* Of a wake. */
-	struct sealed_request sealed;
-	uint32_t machine;
-	int64_t seq; /* the last one taken; -1: none */
-	bool over; /* its result was said */
-	struct answer_wake seen;
-	uint64_t event; /* LOG: the last one shown */
-	char type[16]; /* of the stream's present event */
-};
 
 /* --- lines --- */
 
@@ -63,7 +37,7 @@ static void say(struct remote *r, const struct json_writer *w)
 	}
 }
 
-static void say_result(struct remote *r, enum answer_result result, const char *error)
+void remote_say_result(struct remote *r, enum answer_result result, const char *error)
 {
 	char bytes[1024];
 	struct json_writer w = json_writer_over(bytes, sizeof(bytes));
@@ -76,7 +50,7 @@ static void say_result(struct remote *r, enum answer_result result, const char *
 	say(r, &w);
 }
 
-static void say_event(struct remote *r, const struct event *e)
+void remote_say_event(struct remote *r, const struct event *e)
 {
 	char bytes[EVENT_JSON + 64];
 	struct json_writer w = json_writer_over(bytes, sizeof(bytes));
@@ -124,57 +98,58 @@ static int ask(struct remote *r, const char *path)
 }
 
 /* What a status that is no success means. */
-static void say_status(struct remote *r)
+void remote_say_status(struct remote *r)
 {
 	char error[256];
 
 	switch (r->status) {
 	case 401:
-		say_result(r, ANSWER_REFUSED,
-			   "the relay does not know this link (any more): it was revoked or has "
-			   "expired, or the home "
-			   "has left");
+		remote_say_result(
+			r, ANSWER_REFUSED,
+			"the relay does not know this link (any more): it was revoked or has "
+			"expired, or the home "
+			"has left");
 		return;
 	case 429:
-		say_result(r, ANSWER_BUSY,
-			   "the relay says: too many requests; try again in a minute");
+		remote_say_result(r, ANSWER_BUSY,
+				  "the relay says: too many requests; try again in a minute");
 		return;
 	case 503:
-		say_result(r, ANSWER_GUARD_OFFLINE,
-			   "the home is offline: its guard has no connection to the relay");
+		remote_say_result(r, ANSWER_GUARD_OFFLINE,
+				  "the home is offline: its guard has no connection to the relay");
 		return;
 	default:
 		(void)snprintf(error, sizeof(error), "the relay answered with HTTP status %ld",
 			       r->status);
-		say_result(r, ANSWER_FAILED, error);
+		remote_say_result(r, ANSWER_FAILED, error);
 	}
 }
 
-static void say_unreachable(struct remote *r)
+void remote_say_unreachable(struct remote *r)
 {
 	char error[HTTPS_PROBLEM + 300];
 
 	(void)snprintf(error, sizeof(error), "cannot reach the relay %s: %s",
 		       r->home->link.url.origin, r->problem);
-	say_result(r, ANSWER_FAILED, error);
+	remote_say_result(r, ANSWER_FAILED, error);
 }
 
 /* JSON of the relay; NULL after the end was said. */
-static struct json *get(struct remote *r, const char *path)
+struct json *remote_get(struct remote *r, const char *path)
 {
 	char problem[JSON_PROBLEM];
 	struct json *root;
 
 	if (ask(r, path) < 0) {
-		say_unreachable(r);
+		remote_say_unreachable(r);
 		return NULL;
 	}
 	if (r->status != 200) {
-		say_status(r);
+		remote_say_status(r);
 		return NULL;
 	}
 	if (json_read(r->body, r->body_n, &root, problem) < 0) {
-		say_result(r, ANSWER_FAILED, "the relay's answer is not understood");
+		remote_say_result(r, ANSWER_FAILED, "the relay's answer is not understood");
 		return NULL;
 	}
 	return root;
@@ -206,7 +181,7 @@ static void write_machine(struct remote *r, const struct relay_machine *m)
 
 static void run_status(struct remote *r)
 {
-	struct json *home = get(r, "");
+	struct json *home = remote_get(r, "");
 	const struct json *list;
 	bool found = false;
 
@@ -223,7 +198,7 @@ static void run_status(struct remote *r)
 		write_machine(r, &m);
 	}
 	json_drop(home);
-	say_result(r, found || !r->request->name[0] ? ANSWER_OK : ANSWER_NOT_FOUND, NULL);
+	remote_say_result(r, found || !r->request->name[0] ? ANSWER_OK : ANSWER_NOT_FOUND, NULL);
 }
 
 /* --- log --- */
@@ -260,7 +235,7 @@ static void event_of(const struct relay_event *from, struct event *e)
 	e->late = from->late;
 }
 
-static void show_event(struct remote *r, const struct json *v)
+void remote_show_event(struct remote *r, const struct json *v)
 {
 	struct relay_event from;
 	struct event e;
@@ -272,7 +247,7 @@ static void show_event(struct remote *r, const struct json *v)
 	/* A kind that only a newer guard knows. */
 	if (e.kind == EVENT_KINDS || (r->request->name[0] && strcmp(r->request->name, e.name) != 0))
 		return;
-	say_event(r, &e);
+	remote_say_event(r, &e);
 }
 
 /* The last `most`: in one page, or from the first that the relay has. */
@@ -293,13 +268,13 @@ static bool show_past(struct remote *r)
 		if (most > EVENTS_PAGE)
 			(void)snprintf(path, sizeof(path), "/events?limit=%d&after=%llu",
 				       EVENTS_PAGE, (unsigned long long)r->event);
-		page = get(r, path);
+		page = remote_get(r, path);
 		if (!page)
 			return false;
 		list = json_member(page, "events");
 		n = json_count(list);
 		for (size_t i = 0; i < n; i++)
-			show_event(r, json_item(list, i));
+			remote_show_event(r, json_item(list, i));
 		json_drop(page);
 		if (most <= EVENTS_PAGE)
 			break;
@@ -308,8 +283,6 @@ static bool show_past(struct remote *r)
 }
 
 /* --- streams of events --- */
-
-static void stream_data(struct remote *r, const char *data);
 
 /* Line by line: "event: TYPE", "data: JSON". */
 static bool stream(void *context, const char *bytes, size_t n)
@@ -328,14 +301,14 @@ static bool stream(void *context, const char *bytes, size_t n)
 		if (strncmp(r->body, "event: ", 7) == 0)
 			(void)snprintf(r->type, sizeof(r->type), "%.15s", r->body + 7);
 		else if (strncmp(r->body, "data: ", 6) == 0)
-			stream_data(r, r->body + 6);
+			remote_stream_data(r, r->body + 6);
 		memmove(r->body, r->body + line, r->body_n - line);
 		r->body_n -= line;
 	}
 	return !r->over;
 }
 
-static int open_stream(struct remote *r, const char *method, const char *path, const char *body,
+int remote_open_stream(struct remote *r, const char *method, const char *path, const char *body,
 		       long timeout)
 {
 	char url[1024];
@@ -359,242 +332,13 @@ static void run_log(struct remote *r)
 	if (!show_past(r))
 		return;
 	while (r->request->follow && !r->over) {
-		if (open_stream(r, "GET", "/live", NULL, 0) == 0 && r->status != 200)
-			say_status(r);
+		if (remote_open_stream(r, "GET", "/live", NULL, 0) == 0 && r->status != 200)
+			remote_say_status(r);
 		if (!r->over)
 			(void)sleep(2);
 	}
 	if (!r->over)
-		say_result(r, ANSWER_OK, NULL);
-}
-
-/* --- wake --- */
-
-/* A step as the event that a guard beside us would have told. */
-static struct event step_event(struct remote *r, enum event_kind kind)
-{
-	struct event e = { .kind = (uint8_t)kind, .by = BY_GRANT, .machine = r->machine };
-
-	memcpy(e.name, r->request->name, sizeof(e.name));
-	return e;
-}
-
-static uint64_t us_of(const struct json *v)
-{
-	double s = json_kind_of(v) == JSON_KIND_WHOLE ? (double)json_whole(v) : json_amount(v);
-
-	return s > 0 && s < 1e9 ? (uint64_t)(s * 1e6 + 0.5) : 0;
-}
-
-static uint16_t whole16(const struct json *v)
-{
-	int64_t n = json_whole(v);
-
-	return n > 0 && n <= UINT16_MAX ? (uint16_t)n : 0;
-}
-
-static uint16_t port_of(const struct json *v)
-{
-	const char *word = json_word(v);
-	uint64_t port = 0;
-
-	if (word && strncmp(word, "tcp/", 4) == 0)
-		(void)text_parse_u64(word + 4, UINT16_MAX, &port);
-	return (uint16_t)port;
-}
-
-static void take_result(struct remote *r, const struct json *body)
-{
-	const char *word = json_word(json_member(body, "result"));
-	const char *why = json_word(json_member(body, "why"));
-	const struct json *ready = json_member(body, "ready");
-	enum answer_result result = word ? answer_result_of(word) : ANSWER_RESULTS;
-	char error[128] = "";
-
-	r->seen.attempts = whole16(json_member(body, "attempts"));
-	r->seen.awake_us = us_of(json_member(body, "awake_seconds"));
-	r->seen.ready_n = 0;
-	for (size_t i = 0; i < json_count(ready) && i < ANSWER_READY_MAX; i++) {
-		const struct json *v = json_item(ready, i);
-
-		r->seen.ready[i].port = port_of(json_member(v, "port"));
-		r->seen.ready[i].us = us_of(json_member(v, "seconds"));
-		r->seen.ready_n++;
-	}
-	if (result == ANSWER_REFUSED)
-		(void)snprintf(error, sizeof(error), "the guard refused: %.100s", why ? why : "?");
-	else if (result == ANSWER_NO_SIGN_OF_LIFE)
-		(void)snprintf(error, sizeof(error),
-			       "check its power, its cable, and that Wake-on-LAN is on in firmware "
-			       "and system");
-	if (result == ANSWER_RESULTS)
-		say_result(r, ANSWER_FAILED, "the guard's answer is not understood");
-	else
-		say_result(r, result, error[0] ? error : NULL);
-}
-
-static void take_step(struct remote *r, const struct json *body)
-{
-	const char *step = json_word(json_member(body, "step"));
-	struct event e;
-
-	if (!step || strcmp(step, "result") == 0) {
-		take_result(r, body);
-		return;
-	}
-	if (!r->request->waits) {
-		say_result(r, ANSWER_STARTED, NULL);
-		return;
-	}
-	if (strcmp(step, "sent") == 0) {
-		e = step_event(r, EVENT_ATTEMPT);
-		e.attempt = whole16(json_member(body, "attempt"));
-		e.attempts = whole16(json_member(body, "attempts"));
-		if (e.attempt <= 1)
-			e.kind = EVENT_REQUEST;
-	} else if (strcmp(step, "awake") == 0) {
-		e = step_event(r, EVENT_AWAKE);
-		e.took_us = us_of(json_member(body, "seconds"));
-	} else if (strcmp(step, "ready") == 0) {
-		e = step_event(r, EVENT_READY);
-		e.to_port = port_of(json_member(body, "port"));
-		e.took_us = us_of(json_member(body, "seconds"));
-	} else {
-		return;
-	}
-	say_event(r, &e);
-}
-
-/* A sealed answer: only the guard can have made it, and each counts once, in order. */
-static void take_answer(struct remote *r, const struct json *v)
-{
-	const struct relay_link *l = &r->home->link;
-	char problem[JSON_PROBLEM];
-	struct sealed_answer a;
-	struct json *body;
-
-	if (sealed_answer_read(v, &a) < 0 || strcmp(a.nonce, r->sealed.nonce) != 0 ||
-	    !sealed_answer_authentic(l->home, l->grant, &a, r->answer_key)) {
-		say_result(
-			r, ANSWER_FAILED,
-			"the relay gave an answer that is not the guard's: it lies, or is broken");
-		return;
-	}
-	if ((int64_t)a.seq <= r->seq)
-		return;
-	r->seq = a.seq;
-	if (json_read(a.body, strlen(a.body), &body, problem) < 0)
-		return;
-	take_step(r, body);
-	json_drop(body);
-}
-
-static void take_problem(struct remote *r, const struct json *v)
-{
-	const char *type = json_word(json_member(v, "type"));
-	const char *title = json_word(json_member(v, "title"));
-	char error[256];
-
-	if (type && strstr(type, "guard-offline")) {
-		r->status = 503;
-		say_status(r);
-		return;
-	}
-	(void)snprintf(error, sizeof(error), "the relay says: %.200s", title ? title : "?");
-	say_result(r, ANSWER_FAILED, error);
-}
-
-static void stream_data(struct remote *r, const char *data)
-{
-	char problem[JSON_PROBLEM];
-	struct json *v;
-
-	if (json_read(data, strlen(data), &v, problem) < 0)
-		return;
-	if (strcmp(r->type, "event") == 0 && r->request->kind == COMMAND_LOG)
-		show_event(r, v);
-	else if (strcmp(r->type, "revoked") == 0)
-		say_result(r, ANSWER_REFUSED, "this link was revoked, or has expired");
-	else if (strcmp(r->type, "answer") == 0)
-		take_answer(r, v);
-	else if (strcmp(r->type, "problem") == 0)
-		take_problem(r, v);
-	json_drop(v);
-}
-
-static bool find_machine(struct remote *r)
-{
-	struct json *home = get(r, "");
-	const struct json *list;
-
-	if (!home)
-		return false;
-	list = json_member(home, "machines");
-	for (size_t i = 0; i < json_count(list); i++) {
-		struct relay_machine m;
-
-		if (relay_machine_read(json_item(list, i), &m) == 0 &&
-		    strcmp(m.name, r->request->name) == 0)
-			r->machine = m.id;
-	}
-	json_drop(home);
-	if (!r->machine)
-		say_result(r, ANSWER_NOT_FOUND, NULL);
-	return r->machine != 0;
-}
-
-static bool seal(struct remote *r, const char *verb)
-{
-	const struct relay_link *l = &r->home->link;
-	struct sealed_request *q = &r->sealed;
-	struct json *v = get(r, "/challenge");
-	const char *challenge = json_word(json_member(v, "challenge"));
-	uint8_t nonce[RELAY_NONCE_SIZE];
-	struct text t = text_over(q->machine, sizeof(q->machine));
-
-	if (!v)
-		return false;
-	if (!challenge || strlen(challenge) >= sizeof(q->challenge)) {
-		say_result(r, ANSWER_FAILED, "the relay's answer is not understood");
-		json_drop(v);
-		return false;
-	}
-	memcpy(q->challenge, challenge, strlen(challenge) + 1);
-	json_drop(v);
-	entropy_bytes(nonce, sizeof(nonce));
-	b64_encode(nonce, sizeof(nonce), q->nonce);
-	memcpy(q->home, l->home, sizeof(q->home));
-	memcpy(q->grant, l->grant, sizeof(q->grant));
-	memcpy(q->verb, verb, strlen(verb) + 1);
-	text_u64(&t, r->machine);
-	sealed_request_seal(q, r->request_key);
-	return true;
-}
-
-static void run_wake(struct remote *r)
-{
-	char body[SEALED_REQUEST_MAX];
-	struct json_writer w = json_writer_over(body, sizeof(body));
-	uint32_t wait = r->request->wait_seconds;
-	int e;
-
-	r->seen.machine = r->request->name;
-	r->seq = -1;
-	if (!find_machine(r) || !seal(r, "wake"))
-		return;
-	sealed_request_write(&w, &r->sealed);
-	e = open_stream(r, "POST", "/requests", body,
-			wait && wait < WAKE_PATIENCE ? (long)wait : WAKE_PATIENCE);
-	if (r->over)
-		return;
-	if (e == 0 && r->status != 200)
-		say_status(r);
-	else if (wait && r->seq >= 0)
-		say_result(r, ANSWER_TIMEOUT, "it has not answered yet");
-	else if (e < 0)
-		say_unreachable(r);
-	else
-		say_result(r, ANSWER_FAILED, "the relay ended before the guard's answer came");
+		remote_say_result(r, ANSWER_OK, NULL);
 }
 
 /* --- the process --- */
@@ -616,7 +360,7 @@ static void (*runner_of(uint8_t kind))(struct remote *r)
 	case COMMAND_STATUS:
 		return run_status;
 	case COMMAND_WAKE:
-		return run_wake;
+		return remote_run_wake;
 	case COMMAND_LOG:
 		return run_log;
 	case COMMAND_VERSION:
