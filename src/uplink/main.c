@@ -136,7 +136,8 @@ int main(void)
 	(void)signal(SIGINT, SIG_IGN);
 	(void)signal(SIGPIPE, SIG_IGN);
 	if (r == -EINVAL) {
-		log_error("uplink: this is a part of roused, which starts it when a relay is joined");
+		log_error(
+			"uplink: this is a part of roused, which starts it when a relay is joined");
 		return EXIT_FAILURE;
 	}
 	entropy_bytes(&random, sizeof(random));

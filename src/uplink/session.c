@@ -61,8 +61,7 @@ static void come_back(struct uplink *u, uint64_t at_least_s)
 	uint64_t most = SECOND << (u->attempts < BACKOFF_MOST ? u->attempts : BACKOFF_MOST);
 
 	u->attempts++;
-	loop_timer_set(&u->again,
-		       clock_monotonic_us() + at_least_s * SECOND + random_up_to(most));
+	loop_timer_set(&u->again, clock_monotonic_us() + at_least_s * SECOND + random_up_to(most));
 }
 
 static void lost(struct uplink *u, const char *why, uint64_t at_least_s)
@@ -336,8 +335,7 @@ static void relay_event_of(const struct event *e, struct relay_event *r)
 				   .seconds_us = e->took_us ? e->took_us : RELAY_NULL,
 				   .late = e->late };
 	memcpy(r->name, e->name, sizeof(r->name));
-	(void)snprintf(r->event, sizeof(r->event), "%s",
-		       event_kind_name((enum event_kind)e->kind));
+	(void)snprintf(r->event, sizeof(r->event), "%s", event_kind_name((enum event_kind)e->kind));
 	if (e->by != BY_NOBODY)
 		(void)snprintf(r->by, sizeof(r->by), "%s", wake_by_name((enum wake_by)e->by));
 	if (e->by == BY_GRANT)
@@ -537,8 +535,10 @@ int session_init(struct uplink *u)
 	const struct {
 		struct loop_timer *timer;
 		void (*due)(void *context);
-	} timers[] = { { &u->again, again_due },     { &u->beat, beat_due },
-		       { &u->silence, silence_due }, { &u->drain, drain_due },
+	} timers[] = { { &u->again, again_due },
+		       { &u->beat, beat_due },
+		       { &u->silence, silence_due },
+		       { &u->drain, drain_due },
 		       { &u->later, later_due } };
 	int r = wire_init(&u->wire, u->loop, &handler);
 

@@ -101,7 +101,8 @@ static int read_status(struct slice line)
 {
 	int status = 0;
 
-	if (line.n < 12 || memcmp(line.at, "HTTP/1.1 ", 9) != 0 || (line.n > 12 && line.at[12] != ' '))
+	if (line.n < 12 || memcmp(line.at, "HTTP/1.1 ", 9) != 0 ||
+	    (line.n > 12 && line.at[12] != ' '))
 		return -EPROTO;
 	for (size_t i = 9; i < 12; i++) {
 		if (line.at[i] < '0' || line.at[i] > '9')
