@@ -8,6 +8,7 @@ import queue
 import socket
 import struct
 import threading
+import time
 
 MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
@@ -85,14 +86,19 @@ class Connection:
 
     def hear(self, kind=None, timeout=10, **members):
         """The next message of that type, and with these members; others are dropped."""
+        end = time.monotonic() + timeout
         while True:
-            m = self.heard.get(timeout=timeout)
+            try:
+                m = self.heard.get(timeout=0.1)
+            except queue.Empty:
+                if time.monotonic() > end or (self.closed.is_set() and self.heard.empty()):
+                    raise
+                continue
             if (kind is None or m["t"] == kind) and all(m.get(k) == v for k, v in members.items()):
                 return m
 
     def quiet(self, kind, seconds):
         """What is said of that type for so long."""
-        import time
         end, out = time.monotonic() + seconds, []
         while (left := end - time.monotonic()) > 0:
             try:
@@ -149,8 +155,17 @@ class LyingRelay:
         return self.connections.get(timeout=timeout)
 
     def join(self, timeout=40):
-        """The next connection, joined; its challenge is `challenge`."""
-        c = self.next(timeout)
+        """The next connection that joins; its challenge is `challenge`."""
+        end = time.monotonic() + timeout
+        while True:
+            c = self.next(timeout)
+            try:
+                return self._joined(c)
+            except queue.Empty:             # it was given up meanwhile
+                if time.monotonic() > end or not c.closed.is_set():
+                    raise
+
+    def _joined(self, c):
         said = c.hear("join")
         home = b64(hashlib.sha256(b"rouse-home-v1" + base64.urlsafe_b64decode(said["key"] + "=")).digest()[:16])
         c.say({"t": "joined", "home": home, "heartbeat": 40, "event": self.event, "run": self.run})

@@ -1,6 +1,7 @@
 """A relay that lies: whatever it says, the guard wakes only for authentic requests, once; and the LAN notices nothing."""
 
 import base64
+import contextlib
 import json
 import os
 import queue
@@ -46,8 +47,11 @@ class Scene:
         """Joins anew, without the pause of one who was turned away."""
         joining = threading.Thread(target=lambda: self.guard.rouse("join", self.lair.url))
         joining.start()
-        self.c = self.lair.join()
-        joining.join(15)
+        # The uplink of before may come back by itself in the same moment.
+        while joining.is_alive():
+            with contextlib.suppress(queue.Empty):
+                self.c = self.lair.join(timeout=1)
+            joining.join(0.2)
 
     def seal(self, challenge=None, verb="wake", **more):
         return self.grant.seal(self.home, challenge or self.c.challenge, machine=self.machine, verb=verb, **more)
