@@ -216,7 +216,7 @@ enum transmit_verdict transmit_lan(const struct lan *lan, const struct directory
 	if (!permitted(&r, m->kind))
 		return TRANSMIT_FORBIDDEN;
 	/* On another LAN the address may be another host's; it may have moved while this was on its way. */
-	if (rules[m->kind].address && r.machine->interface != m->lan.interface)
+	if (rules[m->kind].address && r.machine && r.machine->interface != m->lan.interface)
 		return TRANSMIT_NOT_NOW;
 	switch (m->kind) {
 	case IPC_ANSWER:
