@@ -40,7 +40,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (relay_invitation_read(text, &url, invitation) == 0)
 		assert(strlen(invitation) == RELAY_INVITATION_TEXT - 1);
 	if (relay_link_read(text, &link) == 0) {
-		(void)relay_link_write(link.url.origin, link.home, link.grant, link.secret, written);
+		(void)relay_link_write(link.url.origin, link.home, link.grant, link.secret,
+				       written);
 		assert(relay_link_read(written, &again) == 0);
 		assert(memcmp(again.secret, link.secret, sizeof(link.secret)) == 0);
 		assert(strcmp(again.home, link.home) == 0 && strcmp(again.grant, link.grant) == 0);

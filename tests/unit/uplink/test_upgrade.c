@@ -13,9 +13,10 @@
 #include <cmocka.h>
 
 #define KEY "dGhlIHNhbXBsZSBub25jZQ==" /* RFC 6455, 1.3 */
-#define GOOD                                                                              \
+#define GOOD                                                                                \
 	"HTTP/1.1 101 Switching Protocols\r\nUpgrade: WebSocket\r\nconnection: upgrade\r\n" \
-	"Sec-WebSocket-Protocol: rouse.v1\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"
+	"Sec-WebSocket-Protocol: rouse.v1\r\nSec-WebSocket-Accept: "                        \
+	"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"
 
 static void asks_like_this(void **state)
 {
