@@ -170,9 +170,9 @@ static void write_machine(struct remote *r, const struct relay_machine *m)
 		p.last_wake.at_wall_ms = m->woken_ms;
 		p.last_wake.awake_us = m->woken_us == RELAY_NULL ? 0 : m->woken_us;
 		memcpy(p.last_wake.who, m->who, sizeof(p.last_wake.who));
-		for (uint8_t by = 0; by < BY_KINDS; by++) {
-			if (strcmp(m->by, wake_by_name(by)) == 0)
-				p.last_wake.by = by;
+		for (unsigned int by = 0; by < BY_KINDS; by++) {
+			if (strcmp(m->by, wake_by_name((enum wake_by)by)) == 0)
+				p.last_wake.by = (uint8_t)by;
 		}
 	}
 	answer_write_machine(&w, m->id, &s, &p);
