@@ -63,7 +63,7 @@ const char *pairs_line(const char *line, size_t n, struct pair *ret_pair)
 	while (n > 0 && is_blank(line[n - 1]))
 		n--;
 	if (n == 0)
-		return PAIRS_EMPTY;
+		return "";
 	while (hash < n && text_hex_digit(line[hash]) >= 0)
 		hash++;
 	if (hash != HASH || hash == n || !is_blank(line[hash]))

@@ -14,8 +14,7 @@ struct pair {
 	struct mac mac;
 };
 
-#define PAIRS_EMPTY ((const char *)"")
-/* NULL and the pair; PAIRS_EMPTY: nothing is on the line; else what is wrong with it ("has no ..."). */
+/* NULL and the pair; "": nothing is on the line; else what is wrong with it ("has no ..."). */
 const char *pairs_line(const char *line, size_t n, struct pair *ret_pair);
 
 #endif
