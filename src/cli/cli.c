@@ -209,6 +209,7 @@ static void print_help(FILE *to)
 		fprintf(to, "  %-*s%s\n", NAME_WIDTH, k->name, k->summary);
 	fputs("\n  --socket PATH  the guard's control socket (default: " CLI_SOCKET ")\n"
 	      "  --home NAME    a home that was added with rouse home add, over its relay\n"
+	      "  --sleeper PATH the socket of this machine's sleeper (default: " CLI_SLEEPER ")\n"
 	      "\nrouse COMMAND --help says more. Example: rouse status\n",
 	      to);
 }
@@ -254,6 +255,7 @@ int cli_run(struct cli *c, int argc, char **argv)
 	static const struct option options[] = {
 		{ "socket", required_argument, NULL, 's' },
 		{ "home", required_argument, NULL, 'H' },
+		{ "sleeper", required_argument, NULL, 'S' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },
 		{ NULL, 0, NULL, 0 },
@@ -270,6 +272,9 @@ int cli_run(struct cli *c, int argc, char **argv)
 			break;
 		case 'H':
 			c->home = optarg;
+			break;
+		case 'S':
+			c->sleeper = optarg;
 			break;
 		case 'h':
 			print_help(c->out);

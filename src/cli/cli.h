@@ -13,6 +13,7 @@
 #include <stdio.h>
 
 #define CLI_SOCKET "/run/rouse/control.sock"
+#define CLI_SLEEPER "/run/rouse-sleeper/control.sock"
 
 enum cli_exit {
 	CLI_DONE = 0,
@@ -26,6 +27,7 @@ struct cli {
 	FILE *out, *err;
 	const char *socket;
 	bool socket_given; /* --socket: this guard and no other */
+	const char *sleeper; /* the socket of this machine's sleeper */
 	const char *home; /* --home: over a relay; NULL: the guard here, if there is one */
 	bool colour; /* on `out` */
 	uint64_t now_ms; /* wall clock, for "3 min ago" */

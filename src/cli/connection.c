@@ -59,14 +59,14 @@ static int dial_relay(const struct cli *c, const struct command *request, int *r
 	return r < 0 ? r : 1;
 }
 
-static int dial(const struct cli *c)
+static int dial(const char *path)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int fd;
 
-	if (strlen(c->socket) >= sizeof(address.sun_path))
+	if (strlen(path) >= sizeof(address.sun_path))
 		return -ENAMETOOLONG;
-	memcpy(address.sun_path, c->socket, strlen(c->socket) + 1);
+	memcpy(address.sun_path, path, strlen(path) + 1);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
 		return fd;
@@ -81,7 +81,7 @@ static int dial(const struct cli *c)
 static int dial_any(const struct cli *c, const struct command *request)
 {
 	int fd = -1;
-	int r = c->home ? dial_relay(c, request, &fd) : dial(c);
+	int r = c->home ? dial_relay(c, request, &fd) : dial(c->socket);
 
 	if (c->home)
 		return r < 0 ? r : fd;
@@ -112,15 +112,30 @@ static int send_all(int fd, const char *bytes, size_t n)
 	return 0;
 }
 
+/* The request itself, once it is connected. */
+static int send_request(struct connection *k, const char *line, size_t n, unsigned int seconds)
+{
+	struct timeval limit = { .tv_sec = (time_t)seconds };
+	int r;
+
+	(void)setsockopt(k->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+	r = send_all(k->fd, line, n);
+	/* One that turns us away may have closed already: its answer says more than our error. */
+	if (r < 0 && r != -EPIPE) {
+		cli_complain(k->cli, "cannot send to %s: %s", k->peer, strerror(-r));
+		connection_close(k);
+		return r;
+	}
+	return 0;
+}
+
 int connection_open(struct connection *k, const struct cli *c, const struct command *request,
 		    bool patient)
 {
-	struct timeval limit = { .tv_sec = patient ? 0 : PATIENCE_SECONDS };
 	char line[COMMAND_LINE_MAX];
 	int n = command_encode(request, line, sizeof(line));
-	int r;
 
-	*k = (struct connection){ .cli = c, .fd = -1 };
+	*k = (struct connection){ .cli = c, .fd = -1, .peer = "the guard" };
 	if (n < 0) {
 		cli_complain(c, "this is too much for one request");
 		return n;
@@ -128,15 +143,17 @@ int connection_open(struct connection *k, const struct cli *c, const struct comm
 	k->fd = dial_any(c, request);
 	if (k->fd < 0)
 		return k->fd;
-	(void)setsockopt(k->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-	r = send_all(k->fd, line, (size_t)n);
-	/* One that turns us away may have closed already: its answer says more than our error. */
-	if (r < 0 && r != -EPIPE) {
-		cli_complain(c, "cannot send to the guard: %s", strerror(-r));
-		connection_close(k);
-		return r;
-	}
-	return 0;
+	return send_request(k, line, (size_t)n, patient ? 0 : PATIENCE_SECONDS);
+}
+
+int connection_open_sleeper(struct connection *k, const struct cli *c, const char *line,
+			    unsigned int seconds)
+{
+	*k = (struct connection){ .cli = c, .fd = -1, .peer = "the sleeper" };
+	k->fd = dial(c->sleeper);
+	if (k->fd < 0)
+		return k->fd;
+	return send_request(k, line, strlen(line), seconds);
 }
 
 void connection_close(struct connection *k)
@@ -178,17 +195,17 @@ int connection_answer(struct connection *k, struct json **ret_answer)
 	int r = next_line(k, &n);
 
 	if (r == -EAGAIN)
-		cli_complain(k->cli, "the guard does not answer");
+		cli_complain(k->cli, "%s does not answer", k->peer);
 	else if (r == -ECONNRESET)
-		cli_complain(k->cli, "the guard ended the connection");
+		cli_complain(k->cli, "%s ended the connection", k->peer);
 	else if (r < 0)
-		cli_complain(k->cli, "cannot read the guard's answer: %s", strerror(-r));
+		cli_complain(k->cli, "cannot read %s's answer: %s", k->peer, strerror(-r));
 	if (r < 0)
 		return r;
 	r = json_read(k->bytes + k->taken, n, ret_answer, problem);
 	k->taken += n + 1;
 	if (r < 0)
-		cli_complain(k->cli, "the guard's answer is not understood: %s",
+		cli_complain(k->cli, "%s's answer is not understood: %s", k->peer,
 			     r == -ENOMEM ? "out of memory" : problem);
 	return r;
 }
@@ -237,24 +254,63 @@ enum cli_exit connection_end(const struct cli *c, const char *name, const struct
 	return CLI_FAILED;
 }
 
-enum cli_exit connection_ask(const struct cli *c, const struct command *request, bool patient,
-			     void (*take)(void *context, const struct json *answer), void *context)
+/* All answers until the last one. */
+static enum cli_exit take_answers(struct connection *k, const char *name,
+				  void (*take)(void *context, const struct json *answer),
+				  void *context)
 {
-	static struct connection k;
 	enum cli_exit status = CLI_FAILED;
 	struct json *answer;
 	bool more = true;
 
-	if (connection_open(&k, c, request, patient) < 0)
-		return CLI_FAILED;
-	while (more && connection_answer(&k, &answer) == 0) {
+	while (more && connection_answer(k, &answer) == 0) {
 		more = !json_member(answer, "result");
 		if (!more)
-			status = connection_end(c, request->name, answer);
+			status = connection_end(k->cli, name, answer);
 		else if (take)
 			take(context, answer);
 		json_drop(answer);
 	}
-	connection_close(&k);
+	connection_close(k);
 	return status;
+}
+
+enum cli_exit connection_ask(const struct cli *c, const struct command *request, bool patient,
+			     void (*take)(void *context, const struct json *answer), void *context)
+{
+	static struct connection k;
+
+	if (connection_open(&k, c, request, patient) < 0)
+		return CLI_FAILED;
+	return take_answers(&k, request->name, take, context);
+}
+
+static void say_why_sleeper(const struct cli *c, int error)
+{
+	if (error == ENOENT || error == ECONNREFUSED)
+		cli_complain(c,
+			     "no sleeper answers at %s: is rouse-sleeper running (systemctl start "
+			     "rouse-sleeper), and was `sudo rouse setup` done?",
+			     c->sleeper);
+	else if (error == EACCES || error == EPERM)
+		cli_complain(c,
+			     "may not open %s: only root and members of the group 'rouse' may "
+			     "(sudo usermod -aG rouse $USER, then log in again)",
+			     c->sleeper);
+	else
+		cli_complain(c, "cannot connect to %s: %s", c->sleeper, strerror(error));
+}
+
+enum cli_exit connection_ask_sleeper(const struct cli *c, const char *line, unsigned int seconds,
+				     void (*take)(void *context, const struct json *answer),
+				     void *context)
+{
+	static struct connection k;
+	int r = connection_open_sleeper(&k, c, line, seconds);
+
+	if (r < 0) {
+		say_why_sleeper(c, -r);
+		return CLI_FAILED;
+	}
+	return take_answers(&k, "", take, context);
 }

@@ -1,5 +1,5 @@
 /*
- * connection: one request over the guard's control socket, and its answers one by one.
+ * connection: one request over the guard's control socket, or the sleeper's, and its answers one by one.
  *
  * Says what is wrong to the person: no guard, no permission, no answer.
  */
@@ -15,6 +15,7 @@
 
 struct connection {
 	const struct cli *cli;
+	const char *peer; /* for messages: "the guard" */
 	int fd; /* -1: closed */
 	size_t used, taken;
 	char bytes[65536];
@@ -39,5 +40,18 @@ enum cli_exit connection_end(const struct cli *c, const char *name, const struct
  */
 enum cli_exit connection_ask(const struct cli *c, const struct command *request, bool patient,
 			     void (*take)(void *context, const struct json *answer), void *context);
+
+/* --- the sleeper of this machine (docs/sleeper-control.md); `line` is the request with its newline --- */
+
+/*
+ * As connection_open(), but when nobody answers that is only said by what is returned: -ENOENT and -ECONNREFUSED no
+ * sleeper, -EACCES no permission. `seconds`: how long an answer may take; 0: any time.
+ */
+int connection_open_sleeper(struct connection *k, const struct cli *c, const char *line,
+			    unsigned int seconds);
+/* The usual request, which says everything that goes wrong. */
+enum cli_exit connection_ask_sleeper(const struct cli *c, const char *line, unsigned int seconds,
+				     void (*take)(void *context, const struct json *answer),
+				     void *context);
 
 #endif

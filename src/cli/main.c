@@ -15,7 +15,9 @@ int main(int argc, char **argv)
 {
 	const char *no_colour = getenv("NO_COLOR");
 	uint64_t random;
-	struct cli c = { .out = stdout, .err = stderr, .socket = CLI_SOCKET };
+	struct cli c = {
+		.out = stdout, .err = stderr, .socket = CLI_SOCKET, .sleeper = CLI_SLEEPER
+	};
 	int status;
 
 	(void)setlocale(LC_CTYPE, "");

@@ -88,7 +88,7 @@ static char *run(char *in, const char *path)
 	char *out, *err, *all;
 	size_t out_n, err_n, all_n;
 	char *answers = strchr(in, '\n');
-	struct cli c = { .socket = path, .now_ms = NOW };
+	struct cli c = { .socket = path, .sleeper = path, .now_ms = NOW };
 	FILE *f;
 	int status;
 
