@@ -82,13 +82,6 @@ void sleeper_goodbye(struct sleeper *s, enum lease_why why, sleeper_done *done, 
 /* The machine is awake, whatever was said before: hello to the guard, Wake-on-LAN armed again. */
 void sleeper_hello(struct sleeper *s);
 /*
- * Pairs by a code of six digits; `guard` is HOST[:PORT], or NULL: the one configured, or what mDNS finds (exactly one). When done, the pairing
- * is stored and in use. One at a time: -EBUSY.
- */
-void sleeper_pair(struct sleeper *s, const char *guard, const char *code, sleeper_done *done,
-		  void *context);
-
-/*
  * --- what the evidence provides, and when it is called ---
  *
  * services.h   int services_new(struct sleeper *s), void services_free(struct sleeper *s)

@@ -1,36 +1,39 @@
 /*
- * state: what the sleeper remembers: its pairing, and where the guard was last. One small file, 0600, replaced atomically.
+ * state: the file with the pairing (proto/pairing_state.h): read, replaced, and watched, because `rouse setup` writes it
+ * while the daemon runs.
  *
  * Refuses to know what the key is used for.
  */
 #ifndef ROUSE_SLEEPER_STATE_H
 #define ROUSE_SLEEPER_STATE_H
 
-#include "base/addr.h"
-#include "proto/pairing.h"
+#include "proto/pairing_state.h"
+#include "sys/loop.h"
 
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#define STATE_FILE "pairing"
-#define STATE_FILE_MAX 1024
 
 struct state {
 	bool paired;
-	char id[PAIRING_ID_TEXT];
-	uint8_t key[PAIRING_KEY_SIZE];
-	struct addr guard;
-	uint16_t port;
-	struct mac mac; /* the machine's, as it was paired */
+	struct pairing_state pairing;
 };
 
-/* The text of the file; -ENOSPC. And back: -EINVAL for anything torn, unknown or said twice. */
-int state_write(const struct state *s, char *to, size_t size);
-int state_read(const char *bytes, size_t n, struct state *ret) __attribute__((warn_unused_result));
-
-/* 0, also when there is none yet (not paired); -EINVAL: the file makes no sense; errors of reading. */
+/*
+ * 0, also when there is none (not paired). -EINVAL, -EPROTONOSUPPORT: the file makes no sense, or is a newer program's;
+ * -EPERM: others than its owner may read it, so that its key is no secret; errors of reading. Then *ret is not paired.
+ */
 int state_load(const char *directory, struct state *ret);
-int state_save(const char *directory, const struct state *s);
+int state_save(const char *directory, const struct pairing_state *p);
+
+/* Calls `changed` when the file is another one now. */
+struct state_watch {
+	struct loop_watch watch;
+	int fd; /* inotify; -1: none */
+	void (*changed)(void *context);
+	void *context;
+};
+
+int state_watch_init(struct state_watch *w, struct loop *l, const char *directory,
+		     void (*changed)(void *context), void *context);
+void state_watch_done(struct state_watch *w);
 
 #endif
