@@ -50,36 +50,6 @@ static int read_log(struct command_reading *r)
 
 /* --- add: lists of text, each item into the spec --- */
 
-static const char *put_address(struct spec *s, const char *word)
-{
-	struct addr a;
-
-	if (addr_parse(word, &a) < 0)
-		return " is neither an IPv4 nor an IPv6 address";
-	if (addr_is_unspecified(&a) || addr_is_loopback(&a) || addr_is_multicast(&a) ||
-	    addr_is_limited_broadcast(&a))
-		return " is no machine's address";
-	switch (spec_add_address(s, &a)) {
-	case 0:
-		return NULL;
-	case -EEXIST:
-		return " is given twice";
-	default:
-		return " is one too many: a machine has at most 16 addresses";
-	}
-}
-
-static const char *put_rule(struct spec *s, const char *word)
-{
-	struct rule rule;
-
-	if (rule_parse(word, &rule) < 0)
-		return " is no rule; rules are like tcp/22, tcp/22+data, udp/9987, tcp/8000-8010, "
-		       "any, echo";
-	return spec_add_rule(s, &rule) < 0 ? " is one too many: a machine has at most 256 rules"
-					   : NULL;
-}
-
 static const char *put_source(struct source *to, uint16_t *n, const char *word)
 {
 	if (*n == SPEC_SOURCES_MAX)
@@ -181,8 +151,8 @@ static int read_add(struct command_reading *r)
 	static const struct {
 		const char *field;
 		const char *(*put)(struct spec *s, const char *word);
-	} lists[] = { { "addresses", put_address },
-		      { "rules", put_rule },
+	} lists[] = { { "addresses", spec_json_put_address },
+		      { "rules", spec_json_put_rule },
 		      { "from", put_from },
 		      { "ignore_from", put_ignore } };
 	int error = command_read_name(r, true);

@@ -94,20 +94,12 @@ void registration_default_name(const struct mac *mac, char name[static SPEC_NAME
 static int read_mac(struct reading *r, const struct json *v)
 {
 	const char *word = json_word(v);
-	struct mac *mac = &r->to->spec.mac;
 	const char *why;
 
 	if (!word)
 		return wrong_kind(complain(r, BAD_JSON, "mac"), v, "a string");
-	if (mac_parse(word, mac) < 0)
-		why = " is not six pairs of hexadecimal digits";
-	else if (mac_equal(mac, &MAC_BROADCAST))
-		why = " is the broadcast address";
-	else if (mac_is_group(mac))
-		why = " is a multicast address";
-	else if (mac_is_zero(mac))
-		why = " is nobody's address";
-	else
+	why = spec_json_put_mac(&r->to->spec, word);
+	if (!why)
 		return 0;
 	quote(complain(r, BAD_MAC, "mac"), word);
 	text_string(&r->error, why);
@@ -188,23 +180,6 @@ static int read_ports(struct reading *r, const struct json *list, struct ports *
 	return 0;
 }
 
-static const char *unfit_address(const struct addr *a)
-{
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
-
-	if (a->family == 6 && memcmp(a->b, mapped, sizeof(mapped)) == 0)
-		return " is an IPv4 address in IPv6 form: write it as IPv4";
-	if (addr_is_unspecified(a))
-		return " is no machine's address";
-	if (addr_is_loopback(a))
-		return " is a loopback address";
-	if (addr_is_multicast(a))
-		return " is a multicast address";
-	if (addr_is_limited_broadcast(a))
-		return " is the broadcast address";
-	return NULL;
-}
-
 static int refuse_duplicate(struct reading *r, const char *word, const struct addr *a)
 {
 	const struct spec *s = &r->to->spec;
@@ -228,8 +203,7 @@ static int read_address(struct reading *r, const struct json *v)
 
 	if (!word)
 		return wrong_kind(complain_entry(r, BAD_JSON, "ip", NO_ITEM), v, "a string");
-	why = addr_parse(word, &a) < 0 ? " is neither an IPv4 nor an IPv6 address"
-				       : unfit_address(&a);
+	why = spec_json_parse_address(word, &a);
 	if (why) {
 		quote(complain_entry(r, BAD_ADDRESS, "ip", NO_ITEM), word);
 		text_string(&r->error, why);

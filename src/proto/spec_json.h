@@ -1,5 +1,6 @@
 /*
- * spec_json: the parts of a spec as members of a JSON object, in the form that add, export and registration share.
+ * spec_json: the parts of a spec as members of a JSON object, in the form that add, export, registration and lease share: their
+ * writing, and what a single word of them may say.
  *
  * Refuses to know which members a message has, and in which order.
  */
@@ -7,8 +8,6 @@
 #define ROUSE_PROTO_SPEC_JSON_H
 
 #include "base/spec.h"
-
-#include <stddef.h>
 
 struct json_writer;
 
@@ -20,5 +19,15 @@ void spec_json_rules(struct json_writer *w, const struct spec *s);
 void spec_json_sources(struct json_writer *w, const struct spec *s);
 /* "secureon": ".." */
 void spec_json_secureon(struct json_writer *w, const struct spec *s);
+
+/*
+ * The other way: one word of a message into a spec. NULL, or why not, to be written behind the quoted word: " is a multicast
+ * address".
+ */
+const char *spec_json_put_mac(struct spec *s, const char *word);
+const char *spec_json_put_name(struct spec *s, const char *word);
+const char *spec_json_parse_address(const char *word, struct addr *ret);
+const char *spec_json_put_address(struct spec *s, const char *word);
+const char *spec_json_put_rule(struct spec *s, const char *word);
 
 #endif
