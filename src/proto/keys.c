@@ -30,6 +30,45 @@ void keys_hmac(const uint8_t secret[static KEYS_SECRET_SIZE], const void *bytes,
 	(void)crypto_auth_hmacsha256(ret_mac, bytes, n, secret);
 }
 
+void keys_hmac_counted(const uint8_t secret[static KEYS_SECRET_SIZE], uint64_t number,
+		       const void *bytes, size_t n, uint8_t ret_mac[static 32])
+{
+	crypto_auth_hmacsha256_state state;
+	uint8_t head[8];
+
+	for (size_t i = 0; i < sizeof(head); i++)
+		head[i] = (uint8_t)(number >> (56 - 8 * i));
+	(void)crypto_auth_hmacsha256_init(&state, secret, KEYS_SECRET_SIZE);
+	(void)crypto_auth_hmacsha256_update(&state, head, sizeof(head));
+	(void)crypto_auth_hmacsha256_update(&state, bytes, n);
+	(void)crypto_auth_hmacsha256_final(&state, ret_mac);
+	keys_wipe(&state, sizeof(state));
+}
+
+void keys_long_hash(const void *bytes, size_t n, uint8_t ret_hash[static KEYS_LONG_HASH_SIZE])
+{
+	(void)crypto_hash_sha512(ret_hash, bytes, n);
+}
+
+void keys_group_element(const uint8_t hash[static KEYS_LONG_HASH_SIZE],
+			uint8_t ret_element[static KEYS_GROUP_SIZE])
+{
+	(void)crypto_core_ristretto255_from_hash(ret_element, hash);
+}
+
+void keys_group_scalar(const uint8_t random[static KEYS_LONG_HASH_SIZE],
+		       uint8_t ret_scalar[static KEYS_GROUP_SIZE])
+{
+	crypto_core_ristretto255_scalar_reduce(ret_scalar, random);
+}
+
+int keys_group_multiply(const uint8_t scalar[static KEYS_GROUP_SIZE],
+			const uint8_t element[static KEYS_GROUP_SIZE],
+			uint8_t ret_product[static KEYS_GROUP_SIZE])
+{
+	return crypto_scalarmult_ristretto255(ret_product, scalar, element) < 0 ? -EINVAL : 0;
+}
+
 void keys_public(const uint8_t seed[static KEYS_SECRET_SIZE],
 		 uint8_t ret_key[static RELAY_KEY_SIZE])
 {

@@ -15,6 +15,8 @@
 
 #define KEYS_SECRET_SIZE 32
 #define KEYS_HASH_SIZE 32
+#define KEYS_LONG_HASH_SIZE 64
+#define KEYS_GROUP_SIZE 32
 #define KEYS_HEX (2 * KEYS_HASH_SIZE + 1)
 
 /* Once, before anything else: -ENOSYS when the library does not work here. */
@@ -26,6 +28,25 @@ char *keys_hash_hex(const void *bytes, size_t n, char to[static KEYS_HEX]);
 /* HMAC-SHA256. */
 void keys_hmac(const uint8_t secret[static KEYS_SECRET_SIZE], const void *bytes, size_t n,
 	       uint8_t ret_mac[static 32]);
+/* The same over a number as 8 bytes, big-endian, and the bytes behind it. */
+void keys_hmac_counted(const uint8_t secret[static KEYS_SECRET_SIZE], uint64_t number,
+		       const void *bytes, size_t n, uint8_t ret_mac[static 32]);
+
+/* SHA-512. */
+void keys_long_hash(const void *bytes, size_t n, uint8_t ret_hash[static KEYS_LONG_HASH_SIZE]);
+
+/*
+ * The group ristretto255 (RFC 9496): an element from a hash (4.3.4), a scalar from as many random bytes, their product.
+ * -EINVAL: the element is no canonical encoding, or the product is the identity.
+ */
+void keys_group_element(const uint8_t hash[static KEYS_LONG_HASH_SIZE],
+			uint8_t ret_element[static KEYS_GROUP_SIZE]);
+void keys_group_scalar(const uint8_t random[static KEYS_LONG_HASH_SIZE],
+		       uint8_t ret_scalar[static KEYS_GROUP_SIZE]);
+int keys_group_multiply(const uint8_t scalar[static KEYS_GROUP_SIZE],
+			const uint8_t element[static KEYS_GROUP_SIZE],
+			uint8_t ret_product[static KEYS_GROUP_SIZE])
+	__attribute__((warn_unused_result));
 
 /* Ed25519; the seed is the private key. */
 void keys_public(const uint8_t seed[static KEYS_SECRET_SIZE],

@@ -56,6 +56,7 @@ void pairing_start(struct pairing_half *ret, enum pairing_side side, const char 
 /* -EINVAL: the other side's share is none (not canonical, or leads to the identity). `id` is the guard's choice. */
 int pairing_finish(const struct pairing_half *half, const uint8_t other[static PAIRING_SHARE_SIZE],
 		   const char *id, struct pairing_outcome *ret) __attribute__((warn_unused_result));
+/* Either may be NULL. */
 void pairing_wipe(struct pairing_half *half, struct pairing_outcome *outcome);
 
 #endif
