@@ -69,6 +69,10 @@ const struct cli_command cli_commands[] = {
 	  "  --name NAME        what the home is called there (default: the host's name)\n"
 	  "  --json             as data, see rouse(1)\n",
 	  "rouse join https://relay.example dGhpcyBpcyBubyBzZWNyZXQuLi4", cli_join },
+	{ "relay", "[--json]", "how it stands with the relay",
+	  "Says which relay is joined, and whether the guard is connected to it.\n\n"
+	  "  --json             as data, see rouse(1)\n",
+	  "rouse relay", cli_relay },
 	{ "leave", "", "leave the relay",
 	  "Leaves the relay, which forgets this home. Grants stay, and work again after a join.\n",
 	  "rouse leave", cli_leave },

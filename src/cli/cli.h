@@ -75,6 +75,7 @@ enum cli_exit cli_connect(struct cli *c, int argc, char **argv);
 enum cli_exit cli_import(struct cli *c, int argc, char **argv);
 enum cli_exit cli_export(struct cli *c, int argc, char **argv);
 enum cli_exit cli_join(struct cli *c, int argc, char **argv);
+enum cli_exit cli_relay(struct cli *c, int argc, char **argv);
 enum cli_exit cli_leave(struct cli *c, int argc, char **argv);
 enum cli_exit cli_share(struct cli *c, int argc, char **argv);
 enum cli_exit cli_grants(struct cli *c, int argc, char **argv);

@@ -31,7 +31,7 @@ static const char *const names[] = {
 	"wake-already",	    "wake-timeout",  "add",	   "add-refused", "add-bad-rule",
 	"remove-not-found", "log",	     "log-json",   "log-hostile", "log-not-found",
 	"version",	    "broken-answer", "ended",	   "usage-none",  "usage-wait",
-	"usage-two",	    "help-wake",
+	"usage-two",	    "help-wake",     "relay",	   "relay-none",  "relay-refused",
 };
 
 static char folder[] = "/tmp/rouse-test-XXXXXX";
