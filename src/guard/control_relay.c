@@ -342,7 +342,7 @@ static void make(struct client *k)
 	struct text label = text_over(s->grant.label, sizeof(s->grant.label));
 	uint8_t id[RELAY_GRANT_SIZE], random[PHRASE_RANDOM];
 
-	entropy_bytes(id, sizeof(id));
+	entropy_id(id, sizeof(id));
 	b64_encode(id, sizeof(id), s->grant.id);
 	s->grant.kind = c->kind;
 	s->grant.can = c->can;

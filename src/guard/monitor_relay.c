@@ -42,10 +42,16 @@ static int make_key(struct relay_side *s, int dir)
 {
 	char text[KEY_FILE_MAX];
 	char key[RELAY_KEY_TEXT];
+	uint8_t key_bytes[RELAY_KEY_SIZE], home[RELAY_HOME_SIZE];
 	int n;
 	int r;
 
-	entropy_bytes(s->seed, sizeof(s->seed));
+	/* The home's id is given to commands too (entropy_id). */
+	do {
+		entropy_bytes(s->seed, sizeof(s->seed));
+		keys_public(s->seed, key_bytes);
+		relay_home_of(key_bytes, home);
+	} while (home[0] >> 2 == 62);
 	n = snprintf(text, sizeof(text), "%s%s\n", KEY_HEAD,
 		     b64_encode(s->seed, sizeof(s->seed), key));
 	r = file_replace(dir, KEY_FILE, text, (size_t)n, 0600);

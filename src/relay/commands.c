@@ -71,7 +71,7 @@ int command_invite(const struct config *c, const struct options *o)
 	a = keys_init() == 0 ? open_store(c) : NULL;
 	if (!a)
 		return EXIT_FAILURE;
-	entropy_bytes(bytes, sizeof(bytes));
+	entropy_id(bytes, sizeof(bytes));
 	keys_hash(bytes, sizeof(bytes), hash);
 	expires = now + expires / 1000;
 	r = store_admin_invite(a, hash, o->name, now, expires);

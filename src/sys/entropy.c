@@ -20,6 +20,13 @@ void entropy_bytes(void *to, size_t n)
 	}
 }
 
+void entropy_id(void *to, size_t n)
+{
+	do
+		entropy_bytes(to, n);
+	while (n && *(const uint8_t *)to >> 2 == 62);
+}
+
 uint32_t entropy_u32(void)
 {
 	uint32_t v;

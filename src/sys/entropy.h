@@ -11,5 +11,7 @@
  * without randomness, so failure (a kernel without getrandom) aborts. */
 void entropy_bytes(void *to, size_t n);
 uint32_t entropy_u32(void);
+/* The same for an id that people give to commands: as base64url it does not begin with '-', like an option. */
+void entropy_id(void *to, size_t n);
 
 #endif

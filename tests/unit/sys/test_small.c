@@ -48,6 +48,11 @@ static void test_entropy(void **state)
 	/* Filled to the end. */
 	assert_memory_not_equal(a + 292, b + 292, 8);
 	assert_true(entropy_u32() != entropy_u32() || entropy_u32() != entropy_u32());
+	/* One in 64 would begin with '-'. */
+	for (int i = 0; i < 4096; i++) {
+		entropy_id(a, sizeof(a));
+		assert_true(a[0] >> 2 != 62);
+	}
 }
 
 int main(void)
