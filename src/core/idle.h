@@ -38,24 +38,24 @@ enum idle_verdict {
 };
 
 /* Zeroed, then idle_woke(). */
-struct idle {
+struct idle_times {
 	uint64_t woke_us; /* grace counts from here */
 	uint64_t since_us; /* last needed: idle since then */
 	uint64_t not_before_us; /* after an attempt that failed */
 };
 
 /* The machine started or woke. */
-void idle_woke(struct idle *i, uint64_t now_us);
+void idle_woke(struct idle_times *t, uint64_t now_us);
 
 #define IDLE_RETRY_US (5 * 60 * UINT64_C(1000000))
 /* It did not go to sleep, although it was to: the next attempt comes IDLE_RETRY_US later. */
-void idle_failed(struct idle *i, uint64_t now_us);
+void idle_failed(struct idle_times *t, uint64_t now_us);
 
 /*
  * Takes the evidence of n checks into account. ret_at_us (may be NULL): when it sleeps if nothing happens until then, UINT64_MAX
  * while it does not (OFF, AWAKE).
  */
-enum idle_verdict idle_decide(struct idle *i, const struct idle_settings *s,
+enum idle_verdict idle_decide(struct idle_times *t, const struct idle_settings *s,
 			      const struct idle_evidence *evidence, size_t n, uint64_t now_us,
 			      uint64_t *ret_at_us);
 

@@ -14,7 +14,7 @@
 
 struct life {
 	struct idle_settings settings;
-	struct idle idle;
+	struct idle_times idle;
 	uint64_t now, woke, needed, failed;
 	bool has_failed;
 	struct idle_evidence evidence[CHECKS];
@@ -62,7 +62,7 @@ static void judge(struct life *l)
 	CHECK((at == UINT64_MAX) == (l->settings.after_us == 0 || wanted(l)));
 	/* What it promises is what it does, when nothing happens until then. */
 	if (v == IDLE_WAITS || v == IDLE_GRACE) {
-		struct idle copy = l->idle;
+		struct idle_times copy = l->idle;
 
 		CHECK(at > l->now);
 		CHECK(idle_decide(&copy, &l->settings, l->evidence, CHECKS, at - 1, NULL) !=

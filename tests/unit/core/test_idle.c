@@ -15,9 +15,9 @@ static const struct idle_settings settings = { .after_us = 1200 * S, .grace_us =
 static const struct idle_evidence quiet = { .said = IDLE_QUIET };
 static const struct idle_evidence busy = { .said = IDLE_BUSY };
 
-static struct idle woken(void)
+static struct idle_times woken(void)
 {
-	struct idle i = { 0 };
+	struct idle_times i = { 0 };
 
 	idle_woke(&i, START);
 	return i;
@@ -25,7 +25,7 @@ static struct idle woken(void)
 
 static void sleeps_when_idle_long_enough(void **state)
 {
-	struct idle i = woken();
+	struct idle_times i = woken();
 	uint64_t at;
 
 	(void)state;
@@ -38,7 +38,7 @@ static void sleeps_when_idle_long_enough(void **state)
 static void off_without_after(void **state)
 {
 	struct idle_settings off = { .grace_us = 600 * S };
-	struct idle i = woken();
+	struct idle_times i = woken();
 	uint64_t at;
 
 	(void)state;
@@ -49,7 +49,7 @@ static void off_without_after(void **state)
 static void busy_starts_the_time_anew(void **state)
 {
 	const struct idle_evidence both[] = { quiet, busy };
-	struct idle i = woken();
+	struct idle_times i = woken();
 	uint64_t at;
 
 	(void)state;
@@ -63,7 +63,7 @@ static void what_was_last_needed_counts(void **state)
 {
 	const struct idle_evidence e = { .said = IDLE_QUIET, .last_us = START + 100 * S };
 	const struct idle_evidence future = { .said = IDLE_QUIET, .last_us = UINT64_MAX };
-	struct idle i = woken();
+	struct idle_times i = woken();
 	uint64_t at;
 
 	(void)state;
@@ -76,7 +76,7 @@ static void what_was_last_needed_counts(void **state)
 static void what_postpones_does_not_start_it_anew(void **state)
 {
 	const struct idle_evidence e = { .said = IDLE_POSTPONES };
-	struct idle i = woken();
+	struct idle_times i = woken();
 
 	(void)state;
 	assert_int_equal(idle_decide(&i, &settings, &e, 1, START + 1300 * S, NULL), IDLE_AWAKE);
@@ -86,7 +86,7 @@ static void what_postpones_does_not_start_it_anew(void **state)
 static void grace_after_each_wake(void **state)
 {
 	const struct idle_settings hasty = { .after_us = 60 * S, .grace_us = 600 * S };
-	struct idle i = woken();
+	struct idle_times i = woken();
 	uint64_t at;
 
 	(void)state;
@@ -99,7 +99,7 @@ static void grace_after_each_wake(void **state)
 
 static void a_failed_attempt_waits(void **state)
 {
-	struct idle i = woken();
+	struct idle_times i = woken();
 	uint64_t at;
 
 	(void)state;
@@ -113,7 +113,7 @@ static void a_failed_attempt_waits(void **state)
 static void endless_times_do_not_overflow(void **state)
 {
 	const struct idle_settings endless = { .after_us = UINT64_MAX, .grace_us = UINT64_MAX };
-	struct idle i = woken();
+	struct idle_times i = woken();
 
 	(void)state;
 	assert_int_equal(idle_decide(&i, &endless, &quiet, 1, START * 1000, NULL), IDLE_WAITS);
