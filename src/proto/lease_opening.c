@@ -1,3 +1,4 @@
+/* The openings of lease.h: the first objects of a connection, in the clear. */
 #include "proto/json_pick.h"
 #include "proto/keys.h"
 #include "proto/lease.h"

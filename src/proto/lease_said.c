@@ -1,3 +1,4 @@
+/* What the sleeper says, of lease.h. */
 #include "proto/lease.h"
 #include "proto/lease_parts.h"
 #include "proto/spec_json.h"

@@ -1,3 +1,4 @@
+/* What the guard tells, of lease.h. */
 #include "proto/lease.h"
 #include "proto/lease_parts.h"
 
