@@ -46,7 +46,7 @@ static bool send_sane(const struct ipc_message *m)
 
 static bool machine_sane(const struct ipc_message *m)
 {
-	return spec_sane(&m->machine.spec) &&
+	return spec_sane(&m->machine.spec) && family_sane(&m->machine.sleeper.source) &&
 	       (!m->machine.has_past || machine_past_sane(&m->machine.past)) &&
 	       (m->machine.interface < 16 || m->machine.interface == 0xff);
 }
@@ -87,6 +87,22 @@ static bool listener_sane(const struct ipc_message *m)
 }
 
 #define ENDS(field) text_ends((field), sizeof(field))
+
+static bool discovery_sane(const struct ipc_message *m)
+{
+	const struct ipc_discovery *d = &m->discovery;
+
+	if (d->interface >= 16 || (d->family != 4 && d->family != 6) ||
+	    d->addresses_n > IPC_DISCOVERY_ADDRESSES || !ENDS(d->name))
+		return false;
+	for (uint16_t i = 0; i < d->addresses_n; i++) {
+		const struct prefix *p = &d->addresses[i];
+
+		if (!addr_sane(&p->addr) || p->length > 8 * addr_size(&p->addr))
+			return false;
+	}
+	return true;
+}
 
 static bool key_sane(const struct ipc_message *m)
 {
@@ -161,6 +177,37 @@ static bool plain_answer_sane(const struct ipc_message *m)
 	       ENDS(m->plain_answer.body);
 }
 
+static bool pairing_said_sane(const struct ipc_message *m)
+{
+	return pairing_sane(&m->pairing.pairing) && family_sane(&m->pairing.from);
+}
+
+static bool pairing_id_sane(const struct ipc_message *m)
+{
+	return ENDS(m->pairing_id);
+}
+
+static bool lease_opening_sane(const struct ipc_message *m)
+{
+	const struct lease_opening *o = &m->lease_opening.opening;
+
+	return family_sane(&m->lease_opening.peer) && (unsigned int)o->kind < LEASE_OPENINGS &&
+	       ENDS(o->about.name) && ENDS(o->id) && ENDS(o->word) && ENDS(o->text);
+}
+
+static bool lease_line_sane(const struct ipc_message *m)
+{
+	return m->lease_line.length <= LEASE_LINE_MAX;
+}
+
+static bool pair_news_sane(const struct ipc_message *m)
+{
+	const struct ipc_pair_news *n = &m->pair_news;
+
+	return n->what < PAIR_NEWS_KINDS && family_sane(&n->from) && ENDS(n->code) &&
+	       ENDS(n->name) && ENDS(n->text);
+}
+
 static const struct form forms[IPC_KINDS] = {
 	[IPC_SETTINGS] = { "settings", BODY(settings), settings_sane },
 	[IPC_INTERFACE] = { "interface", BODY(interface), interface_sane },
@@ -171,6 +218,7 @@ static const struct form forms[IPC_KINDS] = {
 	[IPC_REFUSED] = { "refused", BODY(result), result_sane },
 	[IPC_CHECKED] = { "checked", BODY(result), result_sane },
 	[IPC_LISTENER] = { "listener", BODY(listener), listener_sane },
+	[IPC_DISCOVERY] = { "discovery", BODY(discovery), discovery_sane },
 	[IPC_LOG_ENTRY] = { "log-entry", BODY(event), happened_sane },
 	[IPC_LOG_END] = { "log-end", 0, NULL },
 	[IPC_HAPPENED] = { "happened", BODY(event), happened_sane },
@@ -191,6 +239,7 @@ static const struct form forms[IPC_KINDS] = {
 	[IPC_FORGET] = { "forget", BODY(id), NULL },
 	[IPC_PAST] = { "past", BODY(past), past_sane },
 	[IPC_EVENT] = { "event", BODY(event), happened_sane },
+	[IPC_PAIRING_OPEN] = { "pairing-open", BODY(id), NULL },
 	[IPC_REGISTER] = { "register", BODY(registration), registration_sane },
 	[IPC_ADD] = { "add", BODY(machine), machine_sane },
 	[IPC_REMOVE] = { "remove", BODY(name), name_sane },
@@ -222,6 +271,22 @@ static const struct form forms[IPC_KINDS] = {
 	[IPC_SIGNED] = { "signed", BODY(join_signed), NULL },
 	[IPC_CHALLENGE] = { "challenge", BODY(challenge), challenge_sane },
 	[IPC_SEALED_ANSWER] = { "sealed-answer", BODY(sealed_answer), sealed_answered_sane },
+	[IPC_PAIRING] = { "pairing", BODY(pairing), pairing_said_sane },
+	[IPC_UNPAIRED] = { "unpaired", BODY(pairing_id), pairing_id_sane },
+	[IPC_PAIR_STORED] = { "pair-stored", BODY(result), result_sane },
+	[IPC_PAIRING_ENTRY] = { "pairing-entry", BODY(pairing), pairing_said_sane },
+	[IPC_PAIR] = { "pair", BODY(pairing), pairing_said_sane },
+	[IPC_PAIR_PLEASE] = { "pair-please", BODY(name), name_sane },
+	[IPC_PAIR_CANCEL] = { "pair-cancel", 0, NULL },
+	[IPC_SLEEP_PLEASE] = { "sleep-please", BODY(name), name_sane },
+	[IPC_LEASE_OPENING] = { "lease-opening", BODY(lease_opening), lease_opening_sane },
+	[IPC_LEASE_LINE] = { "lease-line", BODY(lease_line), lease_line_sane },
+	[IPC_LEASE_GONE] = { "lease-gone", BODY(id), NULL },
+	[IPC_LEASE_RESET] = { "lease-reset", 0, NULL },
+	[IPC_LEASE_SEND] = { "lease-send", BODY(lease_line), lease_line_sane },
+	[IPC_PAIR_NEWS] = { "pair-news", BODY(pair_news), pair_news_sane },
+	[IPC_UNPAIR] = { "unpair", BODY(name), name_sane },
+	[IPC_PAIRINGS] = { "pairings", BODY(page), page_sane },
 	[IPC_PLAIN_ANSWER] = { "plain-answer", BODY(plain_answer), plain_answer_sane },
 };
 
@@ -229,6 +294,14 @@ size_t ipc_length(const struct ipc_message *m)
 {
 	assert(m->kind < IPC_KINDS && forms[m->kind].name);
 	return HEAD + forms[m->kind].body;
+}
+
+/* Bytes behind the message itself. */
+static size_t following(const struct ipc_message *m)
+{
+	if (m->kind == IPC_LEASE_LINE || m->kind == IPC_LEASE_SEND)
+		return m->lease_line.length;
+	return m->kind == IPC_SEND ? m->send.length : 0;
 }
 
 bool ipc_check(const struct ipc_message *m, size_t n)
@@ -239,7 +312,7 @@ bool ipc_check(const struct ipc_message *m, size_t n)
 
 	if (n < length || (forms[m->kind].sane && !forms[m->kind].sane(m)))
 		return false;
-	return n - length == (m->kind == IPC_SEND ? m->send.length : 0);
+	return n - length == following(m);
 }
 
 const char *ipc_kind_name(enum ipc_kind k)

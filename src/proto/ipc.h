@@ -11,6 +11,7 @@
 #include "base/event.h"
 #include "base/spec.h"
 #include "proto/grant.h"
+#include "proto/lease.h"
 #include "proto/record.h"
 #include "proto/sealed.h"
 
@@ -31,13 +32,18 @@ enum ipc_kind {
 	IPC_CHECKED, /* result: of CHECK */
 	IPC_KEY, /* key: of the guard, and the relay it is for */
 	IPC_GRANT, /* grant: it holds from now on */
+	IPC_PAIRING, /* pairing: it holds from now on, in place of one with that MAC */
+	IPC_UNPAIRED, /* pairing_id: it holds no more */
+	IPC_PAIR_STORED, /* result: of PAIR */
 	/* monitor -> engine, uplink */
 	IPC_REVOKED, /* grant_id */
 	/* monitor -> control */
 	IPC_LISTENER, /* listener [the listening socket] */
+	IPC_DISCOVERY, /* discovery [where queries come in, where answers go out]: new or changed; none: over */
 	IPC_LOG_ENTRY, /* event: one line of the answer to LOG */
 	IPC_LOG_END, /* - : no more for now */
 	IPC_HAPPENED, /* event: live, to whom it may concern (uplink: without addresses) */
+	IPC_PAIRING_ENTRY, /* pairing, without its key: one line of the answer to PAIRINGS */
 	IPC_GRANT_ENTRY, /* grant, without its keys: one line of the answer to GRANTS */
 	/* monitor -> uplink; GO, LOG_ENTRY, LOG_END, HAPPENED and REVOKED as well */
 	IPC_RELAY, /* relay: the one to join */
@@ -64,15 +70,28 @@ enum ipc_kind {
 	IPC_FORGET, /* id; granted by FORGOTTEN, or REFUSED */
 	IPC_PAST, /* past */
 	IPC_EVENT, /* event */
+	IPC_PAIR, /* pairing: to be stored; answered by PAIR_STORED, after PAIRING when it is */
+	IPC_PAIRING_OPEN, /* id: for so many seconds somebody may pair, and should find us; 0: over */
 	/* control -> engine */
 	IPC_REGISTER, /* registration */
 	IPC_ADD, /* machine */
 	IPC_REMOVE, /* name */
 	IPC_WAKE_PLEASE, /* name */
 	IPC_STATUS, /* page: machines after `id` (0: from the start), or the one of that name */
+	IPC_PAIR_PLEASE, /* name.uid: answered by PAIR_NEWS with the code, and RESULT */
+	IPC_PAIR_CANCEL, /* - : nobody waits for the code any more */
+	IPC_SLEEP_PLEASE, /* name: ask its sleeper */
+	/* control -> engine: connections of sleepers; `id` of a connection is control's, and not used again */
+	IPC_LEASE_OPENING, /* lease_opening: a line before there are keys */
+	IPC_LEASE_LINE, /* lease_line, and its bytes: a line that may be authentic */
+	IPC_LEASE_GONE, /* id: the connection ended */
+	/* control -> engine, engine -> control */
+	IPC_LEASE_RESET, /* - : whoever says it is new: all connections of before are over */
 	/* engine -> control */
 	IPC_RESULT, /* result: ends every request of control's */
 	IPC_STATUS_ENTRY, /* machine: one line of the answer to STATUS */
+	IPC_LEASE_SEND, /* lease_line, and bytes for that connection */
+	IPC_PAIR_NEWS, /* pair_news: the code, or what came of it */
 	/* control -> monitor; uplink: LOG alone */
 	IPC_LOG, /* page: events after `id`, of one machine or all */
 	IPC_JOIN, /* relay */
@@ -81,6 +100,8 @@ enum ipc_kind {
 	IPC_REVOKE, /* grant_id */
 	IPC_GRANTS, /* page: those from the `id`-th on */
 	IPC_UPLINK_PLEASE, /* - : answered by UPLINK and RESULT */
+	IPC_UNPAIR, /* name */
+	IPC_PAIRINGS, /* page: those from the `id`-th on */
 	/* uplink -> monitor, monitor -> control */
 	IPC_UPLINK, /* uplink: how it stands with the relay */
 	/* uplink -> engine; `request` is the uplink's session, and comes back in all that is for it */
@@ -104,6 +125,8 @@ enum ipc_code {
 	RESULT_ALREADY_AWAKE,
 	RESULT_UNREACHABLE, /* the machine's interface is away */
 	RESULT_FULL, /* the store cannot take it now: text says why */
+	RESULT_NO_SLEEPER, /* SLEEP_PLEASE: no sleeper holds a lease */
+	RESULT_BUSY, /* PAIR_PLEASE: a code is open already */
 	RESULT_CODES
 };
 
@@ -156,12 +179,21 @@ struct ipc_send {
 	/* The IP packet, `length` bytes, follows the message. */
 };
 
+/* How it stands with the machine's sleeper. */
+struct ipc_sleeper {
+	uint8_t paired;
+	uint8_t held; /* it holds a lease now */
+	uint64_t since_ms; /* …or holds none; 0: not since the guard started */
+	struct addr source; /* where it came from, the last time */
+};
+
 struct ipc_machine {
 	uint32_t id;
 	uint8_t interface; /* HOME_NO_INTERFACE (0xff): none now */
 	uint8_t has_past;
 	uint32_t uid; /* ADD: who asked */
 	struct machine_past past;
+	struct ipc_sleeper sleeper; /* STATUS_ENTRY */
 	struct spec spec;
 };
 
@@ -203,6 +235,20 @@ struct ipc_listener {
 	uint32_t kind; /* enum ipc_listener_kind */
 	struct addr addr; /* where registrations come in */
 	uint16_t port;
+};
+
+#define IPC_DISCOVERY_ADDRESSES 8
+#define IPC_DISCOVERY_NAME 64
+
+/* What the guard says of itself on one interface, by one family's multicast DNS. */
+struct ipc_discovery {
+	uint8_t interface;
+	uint8_t family; /* 4, 6 */
+	uint16_t port; /* of registration */
+	struct mac mac; /* the host's name here is made of it */
+	uint16_t addresses_n;
+	struct prefix addresses[IPC_DISCOVERY_ADDRESSES]; /* own ones, with their links */
+	char name[IPC_DISCOVERY_NAME]; /* of the guard, for people */
 };
 
 struct ipc_key {
@@ -287,6 +333,45 @@ struct ipc_plain_answer {
 	char body[SEALED_BODY]; /* JSON */
 };
 
+struct ipc_pairing {
+	struct pairing pairing;
+	struct addr from; /* PAIR: whence */
+};
+
+struct ipc_lease_opening {
+	uint32_t connection;
+	struct addr peer;
+	struct lease_opening opening;
+};
+
+struct ipc_lease_line {
+	uint32_t connection;
+	uint32_t length; /* at most LEASE_LINE_MAX; the bytes follow the message */
+	uint8_t proved; /* SEND: it proved its key: it stays open */
+	uint8_t close; /* SEND: after these bytes */
+};
+
+enum pair_news {
+	PAIR_CODE, /* code, seconds */
+	PAIR_WRONG, /* somebody at `from` had another code: `left` tries */
+	PAIR_DONE, /* name, mac, from */
+	PAIR_EXPIRED,
+	PAIR_SPENT, /* three tries */
+	PAIR_FAILED, /* text: it could not be stored */
+	PAIR_NEWS_KINDS
+};
+
+struct ipc_pair_news {
+	uint8_t what; /* enum pair_news; from DONE on the code is over */
+	uint8_t left;
+	char code[PAIRING_CODE_DIGITS + 1];
+	uint32_t seconds;
+	struct addr from;
+	struct mac mac;
+	char name[SPEC_NAME_MAX + 1];
+	char text[IPC_TEXT];
+};
+
 struct ipc_message {
 	uint32_t kind; /* enum ipc_kind */
 	uint32_t request; /* chosen by who asks; comes back in what answers; 0: nobody waits */
@@ -303,6 +388,7 @@ struct ipc_message {
 		struct ipc_name name;
 		struct ipc_result result;
 		struct ipc_listener listener;
+		struct ipc_discovery discovery;
 		struct ipc_key key;
 		struct grant grant;
 		char grant_id[RELAY_GRANT_TEXT];
@@ -318,13 +404,18 @@ struct ipc_message {
 		struct ipc_challenge challenge;
 		struct ipc_sealed_answer sealed_answer;
 		struct ipc_plain_answer plain_answer;
+		struct ipc_pairing pairing;
+		char pairing_id[PAIRING_ID_TEXT];
+		struct ipc_lease_opening lease_opening;
+		struct ipc_lease_line lease_line;
+		struct ipc_pair_news pair_news;
 		uint32_t id;
 	};
 };
 
-/* Bytes of this message, without the packet that follows a SEND. */
+/* Bytes of this message, without those that follow a SEND, LEASE_LINE or LEASE_SEND. */
 size_t ipc_length(const struct ipc_message *m);
-/* The packet that follows a SEND. */
+/* What follows it. */
 static inline const uint8_t *ipc_packet(const struct ipc_message *m)
 {
 	return (const uint8_t *)m + ipc_length(m);
