@@ -3,21 +3,16 @@
  * addresses: those of the interface that leads to the guard.
  */
 #include "cli/cli.h"
+#include "cli/dial.h"
 #include "cli/own.h"
 #include "cli/spec_options.h"
 
-#include "base/text.h"
 #include "proto/registration.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #define CONNECT_MS 5000
@@ -25,113 +20,18 @@
 
 struct registering {
 	struct cli *cli;
-	char host[256];
-	char port[8];
+	struct dial guard;
 	const char *interface;
 	const char *name;
 	const char *token_file;
 	struct registration what;
 };
 
-/* "host", "host:port", "[v6]:port", "v6" */
-static bool parse_guard(const char *text, struct registering *r)
-{
-	size_t n = strlen(text);
-	const char *port = NULL;
-
-	if (text[0] == '[') {
-		const char *end = strchr(text, ']');
-
-		if (!end || (end[1] && end[1] != ':'))
-			return false;
-		port = end[1] ? end + 2 : NULL;
-		n = (size_t)(end - text) - 1;
-		text++;
-	} else if (strchr(text, ':') && strchr(text, ':') == strrchr(text, ':')) {
-		n = (size_t)(strchr(text, ':') - text);
-		port = text + n + 1;
-	}
-	if (n == 0 || n >= sizeof(r->host))
-		return false;
-	memcpy(r->host, text, n);
-	r->host[n] = 0;
-	if (port) {
-		uint64_t number;
-
-		if (text_parse_u64(port, 65535, &number) < 0 || number == 0)
-			return false;
-		memcpy(r->port, port, strlen(port) < sizeof(r->port) ? strlen(port) + 1 : 0);
-	} else {
-		(void)snprintf(r->port, sizeof(r->port), "%d", REGISTRATION_PORT);
-	}
-	return r->port[0] != 0;
-}
-
-/* connect(2) that does not take for ever; the error, positive. */
-static int connect_in_time(int fd, const struct addrinfo *to)
-{
-	struct pollfd p = { .fd = fd, .events = POLLOUT };
-	int error = 0;
-	socklen_t n = sizeof(error);
-
-	if (connect(fd, to->ai_addr, to->ai_addrlen) == 0)
-		return 0;
-	if (errno != EINPROGRESS)
-		return errno;
-	if (poll(&p, 1, CONNECT_MS) <= 0)
-		return ETIMEDOUT;
-	return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &n) < 0 ? errno : error;
-}
-
-/* A connection to the guard, or -1 after a message. */
-static int dial(const struct registering *r)
-{
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
-	struct addrinfo *all;
-	int error = getaddrinfo(r->host, r->port, &hints, &all);
-
-	if (error) {
-		cli_complain(r->cli, "%s: %s", r->host, gai_strerror(error));
-		return -1;
-	}
-	for (const struct addrinfo *a = all; a; a = a->ai_next) {
-		int fd = socket(a->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-		error = fd < 0 ? errno : connect_in_time(fd, a);
-		if (error == 0) {
-			freeaddrinfo(all);
-			return fd;
-		}
-		if (fd >= 0)
-			close(fd);
-	}
-	freeaddrinfo(all);
-	cli_complain(r->cli, "no guard answers at %s port %s: %s", r->host, r->port,
-		     strerror(error));
-	return -1;
-}
-
-static struct addr own_end(int fd)
-{
-	struct sockaddr_storage s = { 0 };
-	socklen_t n = sizeof(s);
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
-	const struct sockaddr_in *v4 = (const struct sockaddr_in *)(const void *)&s;
-	const uint8_t *v6 =
-		(const uint8_t *)&((const struct sockaddr_in6 *)(const void *)&s)->sin6_addr;
-
-	if (getsockname(fd, (struct sockaddr *)&s, &n) < 0)
-		return ADDR_NONE;
-	if (s.ss_family == AF_INET)
-		return addr_v4((const uint8_t *)&v4->sin_addr);
-	return memcmp(v6, mapped, sizeof(mapped)) == 0 ? addr_v4(v6 + sizeof(mapped)) : addr_v6(v6);
-}
-
 /* What the options did not say: MAC, addresses, name. */
 static bool complete(struct registering *r, int fd)
 {
 	struct spec *s = &r->what.spec;
-	struct addr end = own_end(fd);
+	struct addr end = dial_own_end(fd);
 	struct own own = { .addresses_n = 0 };
 	bool given = s->addresses_n > 0;
 	bool known = r->interface ? own_by_name(r->interface, &own) == 0
@@ -147,7 +47,7 @@ static bool complete(struct registering *r, int fd)
 		cli_complain(r->cli,
 			     "the way to %s is not an Ethernet interface; name one with "
 			     "--interface, or give --mac",
-			     r->host);
+			     r->guard.host);
 		return false;
 	}
 	for (size_t i = 0; i < own.addresses_n && !given; i++)
@@ -206,36 +106,16 @@ static bool take_token(struct registering *r)
 	return true;
 }
 
-static bool send_all(int fd, const char *bytes, size_t n)
-{
-	while (n > 0) {
-		ssize_t sent = send(fd, bytes, n, MSG_NOSIGNAL);
-
-		if (sent <= 0)
-			return false;
-		bytes += sent;
-		n -= (size_t)sent;
-	}
-	return true;
-}
-
 /* Sends the JSON; the guard's text in `reply`, without its NUL. */
 static bool exchange(struct registering *r, int fd, char *reply, size_t size)
 {
-	struct timeval limit = { .tv_sec = ANSWER_SECONDS };
 	char json[16384];
 	int n = registration_encode(&r->what, json, sizeof(json));
 	size_t used = 0;
 	ssize_t got = 1;
-	int flags = 0;
 
-	/* Blocking from here on: there is one thing to wait for. */
-	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
-	flags = fcntl(fd, F_GETFL);
-	(void)fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
-	if (n < 0 || !send_all(fd, json, (size_t)n)) {
-		cli_complain(r->cli, "cannot send to %s: %s", r->host,
+	if (n < 0 || !dial_send(fd, json, (size_t)n)) {
+		cli_complain(r->cli, "cannot send to %s: %s", r->guard.host,
 			     strerror(n < 0 ? -n : errno));
 		return false;
 	}
@@ -246,7 +126,7 @@ static bool exchange(struct registering *r, int fd, char *reply, size_t size)
 	}
 	reply[used] = 0;
 	if (used == 0) {
-		cli_complain(r->cli, "%s does not answer: %s", r->host,
+		cli_complain(r->cli, "%s does not answer: %s", r->guard.host,
 			     got < 0 ? strerror(errno) : "it ended the connection");
 		return false;
 	}
@@ -261,7 +141,7 @@ static void say_done(const struct registering *r)
 
 	cli_put(r->cli->out, s->name);
 	fprintf(r->cli->out, ": registered at ");
-	cli_put(r->cli->out, r->host);
+	cli_put(r->cli->out, r->guard.host);
 	fprintf(r->cli->out, " with %s", mac_format(&s->mac, mac));
 	for (uint16_t i = 0; i < s->addresses_n; i++)
 		fprintf(r->cli->out, " %s", addr_format(&s->addresses[i], address));
@@ -271,20 +151,23 @@ static void say_done(const struct registering *r)
 static enum cli_exit do_register(struct registering *r)
 {
 	char reply[1024];
+	char problem[DIAL_PROBLEM];
 	bool ok;
 	int fd;
 
 	if (!take_token(r))
 		return CLI_FAILED;
-	fd = dial(r);
-	if (fd < 0)
+	fd = dial_open(&r->guard, CONNECT_MS, ANSWER_SECONDS, problem);
+	if (fd < 0) {
+		cli_complain(r->cli, "%s", problem);
 		return CLI_FAILED;
+	}
 	ok = complete(r, fd) && take_name(r) && exchange(r, fd, reply, sizeof(reply));
 	close(fd);
 	if (!ok)
 		return CLI_FAILED;
 	if (strcmp(reply, REGISTRATION_OK) != 0) {
-		cli_complain(r->cli, "%s refused: %s", r->host, reply);
+		cli_complain(r->cli, "%s refused: %s", r->guard.host, reply);
 		return CLI_FAILED;
 	}
 	say_done(r);
@@ -297,7 +180,7 @@ static const char *take_option(int o, struct registering *r)
 {
 	switch (o) {
 	case OPTION_GUARD:
-		return parse_guard(optarg, r) ? NULL : "is no HOST or HOST:PORT";
+		return dial_parse(optarg, &r->guard) ? NULL : "is no HOST or HOST:PORT";
 	case OPTION_NAME:
 		r->name = optarg;
 		return spec_name_valid(optarg, strlen(optarg))
@@ -345,7 +228,7 @@ enum cli_exit cli_register(struct cli *c, int argc, char **argv)
 	}
 	if (optind != argc)
 		return cli_usage(c, "'%s' is not expected here", argv[optind]);
-	if (!r.host[0])
+	if (!r.guard.host[0])
 		return cli_usage(c, "--guard is needed");
 	return do_register(&r);
 }
