@@ -135,6 +135,9 @@ const EVENTS = {
 	'scanner': () => 'somebody scanned: wakes nothing for a while',
 	'wake-limit': () => 'somebody woke too often: wakes nothing for a while',
 	'left-out': () => 'many more events, not kept',
+	'paired': () => 'paired with its sleeper',
+	'unpaired': () => 'not paired any more',
+	'stays': () => 'took its goodbye back',
 };
 
 const countText = (n, one) => `${n} ${one}${n === 1 ? '' : 's'}`;

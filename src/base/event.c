@@ -34,6 +34,9 @@ static const char *const kind_names[EVENT_KINDS] = {
 	[EVENT_SCANNER] = "scanner",
 	[EVENT_WAKE_LIMIT] = "wake-limit",
 	[EVENT_LEFT_OUT] = "left-out",
+	[EVENT_PAIRED] = "paired",
+	[EVENT_UNPAIRED] = "unpaired",
+	[EVENT_STAYS] = "stays",
 };
 
 static const char *const knock_names[KNOCK_KINDS] = {

@@ -59,6 +59,9 @@ enum event_kind {
 	EVENT_SCANNER, /* a source broke scan-limit and wakes nothing for a while */
 	EVENT_WAKE_LIMIT, /* a source broke wake-limit */
 	EVENT_LEFT_OUT, /* events that were not logged, to limit a flood: replayed = how many */
+	EVENT_PAIRED, /* its sleeper was paired, from there: only that one speaks for it now */
+	EVENT_UNPAIRED, /* the pairing was ended */
+	EVENT_STAYS, /* it takes its goodbye back */
 	EVENT_KINDS
 };
 

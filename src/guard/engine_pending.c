@@ -339,6 +339,9 @@ static void happened(struct relayed *r, struct pending *p, const struct event *e
 	case EVENT_SCANNER:
 	case EVENT_WAKE_LIMIT:
 	case EVENT_LEFT_OUT:
+	case EVENT_PAIRED:
+	case EVENT_UNPAIRED:
+	case EVENT_STAYS:
 	case EVENT_KINDS:
 		return;
 	}

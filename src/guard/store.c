@@ -180,6 +180,44 @@ int store_revoke(struct store *s, const char *id)
 	return 0;
 }
 
+int store_pair(struct store *s, const struct pairing *p)
+{
+	int r;
+
+	if (s->memory.pairings_n == PAIRINGS_MAX && !memory_pairing_of(&s->memory, &p->mac))
+		return -ENOSPC;
+	r = journal_write(&s->journal, s->line, record_paired(p, s->line));
+	if (r < 0)
+		return r;
+	return memory_pair(&s->memory, p) ? 0 : -ENOMEM;
+}
+
+int store_unpair(struct store *s, const char *id)
+{
+	size_t i = 0;
+	int r;
+
+	while (i < s->memory.pairings_n && strcmp(s->memory.pairings[i]->id, id) != 0)
+		i++;
+	if (i == s->memory.pairings_n)
+		return -ENOENT;
+	r = journal_write(&s->journal, s->line, record_unpaired(id, s->line));
+	/* As with grants: what cannot be written now is left out of the next journal. */
+	s->journal.rewrite |= r < 0;
+	(void)memory_unpair(&s->memory, id);
+	return 0;
+}
+
+const struct pairing *store_pairing(const struct store *s, size_t i)
+{
+	return i < s->memory.pairings_n ? s->memory.pairings[i] : NULL;
+}
+
+const struct pairing *store_pairing_of(const struct store *s, const struct mac *mac)
+{
+	return memory_pairing_of(&s->memory, mac);
+}
+
 int store_put_relay(struct store *s, const struct relay_joined *joined)
 {
 	int r = journal_write(&s->journal, s->line, record_relay(joined, s->line));

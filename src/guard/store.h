@@ -57,6 +57,15 @@ int store_put_relay(struct store *s, const struct relay_joined *joined)
 	__attribute__((warn_unused_result));
 /* The i-th, in the order of their making; NULL: there are no more. */
 const struct grant *store_grant(const struct store *s, size_t i);
+/*
+ * A machine was paired, in place of what had its MAC; or is no more. 0 or the error of the write: then nothing changed.
+ * -ENOSPC: there are PAIRINGS_MAX already; -ENOENT: there is no such pairing.
+ */
+int store_pair(struct store *s, const struct pairing *p) __attribute__((warn_unused_result));
+int store_unpair(struct store *s, const char *id) __attribute__((warn_unused_result));
+/* The i-th; NULL: there are no more. */
+const struct pairing *store_pairing(const struct store *s, size_t i);
+const struct pairing *store_pairing_of(const struct store *s, const struct mac *mac);
 const struct relay_joined *store_relay(const struct store *s);
 /* Gives the event its id. */
 void store_put_event(struct store *s, struct event *e);

@@ -17,6 +17,7 @@
 #define LONG (1U << 20) /* bytes a journal may have in any case */
 #define LONG_FACTOR 4 /* and in proportion to what is alive */
 #define SAID_MAX 5 /* bad lines that are said one by one */
+#define PAIRING_LINE 512 /* bytes of the longest of a pairing */
 #define PATIENCE 10 /* a rewrite that failed is tried again after so many syncs */
 
 void journal_say(struct store_journal *j, const char *format, ...)
@@ -90,6 +91,13 @@ static int apply(struct store_memory *m, const struct record *r, const char *lin
 		break;
 	case RECORD_RELAY:
 		m->relay = r->relay;
+		break;
+	case RECORD_PAIRED:
+		if (!memory_pair(m, &r->pairing))
+			return -ENOMEM;
+		break;
+	case RECORD_UNPAIRED:
+		(void)memory_unpair(m, r->pairing.id);
 		break;
 	case RECORD_IDS:
 		if (r->next_machine > m->next_machine)
@@ -282,7 +290,8 @@ bool journal_long(const struct store_journal *j, const struct store_memory *m)
 /* Everything that is alive, as one block of *ret_n bytes; NULL: no memory. */
 static char *all_lines(const struct store_memory *m, size_t *ret_n)
 {
-	size_t room = m->live + (m->grants_n + 3) * (size_t)RECORD_MAX;
+	size_t room = m->live + (m->grants_n + 3) * (size_t)RECORD_MAX +
+		      m->pairings_n * (size_t)PAIRING_LINE;
 	char *all = malloc(room);
 	size_t n = strlen(RECORD_HEADER);
 
@@ -295,6 +304,8 @@ static char *all_lines(const struct store_memory *m, size_t *ret_n)
 		n += record_relay(&m->relay, all + n);
 	for (size_t i = 0; i < m->grants_n; i++)
 		n += record_grant(m->grants[i], all + n);
+	for (size_t i = 0; i < m->pairings_n; i++)
+		n += record_paired(m->pairings[i], all + n);
 	for (size_t i = 0; i < m->n; i++) {
 		const struct store_entry *e = m->entries[i];
 

@@ -42,6 +42,8 @@ void memory_done(struct store_memory *m)
 		free(m->entries[i]);
 	while (m->grants_n > 0)
 		free(m->grants[--m->grants_n]);
+	while (m->pairings_n > 0)
+		free(m->pairings[--m->pairings_n]);
 	free(m->entries);
 	free(m->by_mac.buckets);
 	free(m->by_name.buckets);
@@ -265,6 +267,52 @@ bool memory_revoke(struct store_memory *m, const char *id)
 	free(m->grants[i]);
 	m->grants_n--;
 	memmove(m->grants + i, m->grants + i + 1, (m->grants_n - i) * sizeof(m->grants[0]));
+	return true;
+}
+
+/* Where one of that id, or of that MAC (either may be NULL), is; pairings_n: nowhere. */
+static size_t pairing_index(const struct store_memory *m, const char *id, const struct mac *mac)
+{
+	size_t i = 0;
+
+	while (i < m->pairings_n && !(id && strcmp(m->pairings[i]->id, id) == 0) &&
+	       !(mac && mac_equal(&m->pairings[i]->mac, mac)))
+		i++;
+	return i;
+}
+
+const struct pairing *memory_pairing_of(const struct store_memory *m, const struct mac *mac)
+{
+	size_t i = pairing_index(m, NULL, mac);
+
+	return i < m->pairings_n ? m->pairings[i] : NULL;
+}
+
+bool memory_pair(struct store_memory *m, const struct pairing *p)
+{
+	size_t i = pairing_index(m, p->id, &p->mac);
+
+	if (i == PAIRINGS_MAX)
+		return false;
+	if (i == m->pairings_n) {
+		m->pairings[i] = malloc(sizeof(*p));
+		if (!m->pairings[i])
+			return false;
+		m->pairings_n++;
+	}
+	*m->pairings[i] = *p;
+	return true;
+}
+
+bool memory_unpair(struct store_memory *m, const char *id)
+{
+	size_t i = pairing_index(m, id, NULL);
+
+	if (i == m->pairings_n)
+		return false;
+	free(m->pairings[i]);
+	m->pairings_n--;
+	memmove(m->pairings + i, m->pairings + i + 1, (m->pairings_n - i) * sizeof(m->pairings[0]));
 	return true;
 }
 

@@ -39,6 +39,8 @@ struct store_memory {
 	struct grant *grants[GRANTS_MAX]; /* in the order of their making */
 	size_t grants_n;
 	struct relay_joined relay;
+	struct pairing *pairings[PAIRINGS_MAX]; /* likewise */
+	size_t pairings_n;
 };
 
 int memory_init(struct store_memory *m);
@@ -58,6 +60,11 @@ bool memory_grant(struct store_memory *m, const struct grant *g);
 /* False: there is none. */
 bool memory_revoke(struct store_memory *m, const char *id);
 const struct grant *memory_find_grant(const struct store_memory *m, const char *id);
+/* Puts it in, in place of one of that id or that MAC; false: no room or no memory. */
+bool memory_pair(struct store_memory *m, const struct pairing *p);
+/* False: there is none. */
+bool memory_unpair(struct store_memory *m, const char *id);
+const struct pairing *memory_pairing_of(const struct store_memory *m, const struct mac *mac);
 void memory_event(struct store_memory *m, const struct event *e, size_t line_n);
 uint64_t memory_last_event(const struct store_memory *m); /* its id; 0: there is none */
 const struct event *memory_event_at(const struct store_memory *m, size_t i); /* 0: the oldest */

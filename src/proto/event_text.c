@@ -298,6 +298,28 @@ static void say_left_out(struct text *t, const struct event *e)
 	text_string(t, " left out");
 }
 
+static void say_paired(struct text *t, const struct event *e)
+{
+	text_string(t, "paired");
+	if (e->from.family) {
+		text_string(t, " from ");
+		put_address(t, &e->from);
+	}
+	text_string(t, "; only its sleeper speaks for it from now on");
+}
+
+static void say_unpaired(struct text *t, const struct event *e)
+{
+	text_string(t, "unpaired");
+	put_asker(t, e);
+}
+
+static void say_stays(struct text *t, const struct event *e)
+{
+	(void)e;
+	text_string(t, "takes its goodbye back; awake");
+}
+
 /* Which fields mean something; the rest is null in JSON. */
 enum {
 	HAS_FROM = 1,
@@ -334,6 +356,9 @@ static const struct wording {
 	[EVENT_SCANNER] = { say_scanner, HAS_FROM | HAS_MAC },
 	[EVENT_WAKE_LIMIT] = { say_wake_limit, HAS_FROM | HAS_MAC },
 	[EVENT_LEFT_OUT] = { say_left_out, HAS_COUNT },
+	[EVENT_PAIRED] = { say_paired, HAS_FROM },
+	[EVENT_UNPAIRED] = { say_unpaired, 0 },
+	[EVENT_STAYS] = { say_stays, 0 },
 };
 
 char *event_line(const struct event *e, char to[static EVENT_LINE])

@@ -190,6 +190,24 @@ size_t record_relay(const struct relay_joined *r, char to[static RECORD_MAX])
 	return finish(&t);
 }
 
+size_t record_paired(const struct pairing *p, char to[static RECORD_MAX])
+{
+	struct text t = start(to, RECORD_PAIRED);
+
+	put_fields(&t, record_verbs[RECORD_PAIRED].fields, AT(pairing), AT(pairing) + sizeof(*p),
+		   p);
+	return finish(&t);
+}
+
+size_t record_unpaired(const char *id, char to[static RECORD_MAX])
+{
+	struct text t = start(to, RECORD_UNPAIRED);
+
+	put_key(&t, "id");
+	text_string(&t, id);
+	return finish(&t);
+}
+
 size_t record_ids(uint32_t next_machine, uint64_t next_event, char to[static RECORD_MAX])
 {
 	struct text t = start(to, RECORD_IDS);
@@ -345,6 +363,16 @@ static int get_field(struct cursor token, struct record *r)
 	return r->kind == RECORD_MACHINE ? get_listed(&key, token, &r->spec) : 0;
 }
 
+bool pairing_sane(const struct pairing *p)
+{
+	uint8_t id[PAIRING_ID_SIZE];
+
+	return memchr(p->id, 0, sizeof(p->id)) &&
+	       b64_decode(p->id, strlen(p->id), id, sizeof(id)) == 0 && !mac_is_zero(&p->mac) &&
+	       !mac_is_group(&p->mac) && memchr(p->name, 0, sizeof(p->name)) &&
+	       spec_name_valid(p->name, strlen(p->name));
+}
+
 /* Whole, and within the bounds of its kind. */
 static bool record_sane(const struct record *r)
 {
@@ -361,6 +389,10 @@ static bool record_sane(const struct record *r)
 		return grant_sane(&r->grant);
 	case RECORD_REVOKED:
 		return r->grant.id[0] != 0;
+	case RECORD_PAIRED:
+		return pairing_sane(&r->pairing) && !is_zero(r->pairing.key, PAIRING_KEY_SIZE);
+	case RECORD_UNPAIRED:
+		return r->pairing.id[0] != 0;
 	case RECORD_RELAY:
 	case RECORD_IDS:
 		return true;

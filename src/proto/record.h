@@ -11,7 +11,9 @@
 #include "base/event.h"
 #include "base/spec.h"
 #include "proto/grant.h"
+#include "proto/pairing.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,6 +28,8 @@ enum record_kind {
 	RECORD_GRANT, /* grant: it holds from now on */
 	RECORD_REVOKED, /* grant.id: it holds no more */
 	RECORD_RELAY, /* relay: the relay that was joined; without origin: none any more */
+	RECORD_PAIRED, /* pairing: it holds from now on, in place of one with that MAC */
+	RECORD_UNPAIRED, /* pairing.id: it holds no more */
 	RECORD_IDS, /* next_machine, next_event: none below them is given out again */
 	RECORD_KINDS
 };
@@ -36,6 +40,20 @@ struct relay_joined {
 	char name[SPEC_NAME_MAX + 1]; /* the home's, for people */
 };
 
+#define PAIRINGS_MAX 1024
+
+/* A machine whose sleeper has proved the code; what the key authenticates is docs/lease-protocol.md's. */
+struct pairing {
+	char id[PAIRING_ID_TEXT];
+	struct mac mac;
+	uint8_t key[PAIRING_KEY_SIZE];
+	uint64_t since_ms; /* wall clock */
+	char name[SPEC_NAME_MAX + 1]; /* as the sleeper said it then */
+};
+
+/* For values that crossed a process boundary or came from a file. */
+bool pairing_sane(const struct pairing *p);
+
 struct record {
 	enum record_kind kind;
 	uint32_t id;
@@ -45,6 +63,7 @@ struct record {
 		struct event event;
 		struct grant grant;
 		struct relay_joined relay;
+		struct pairing pairing;
 		struct {
 			uint32_t next_machine;
 			uint64_t next_event;
@@ -60,6 +79,8 @@ size_t record_event(const struct event *e, char to[static RECORD_MAX]);
 size_t record_grant(const struct grant *g, char to[static RECORD_MAX]);
 size_t record_revoked(const char *id, char to[static RECORD_MAX]);
 size_t record_relay(const struct relay_joined *r, char to[static RECORD_MAX]);
+size_t record_paired(const struct pairing *p, char to[static RECORD_MAX]);
+size_t record_unpaired(const char *id, char to[static RECORD_MAX]);
 size_t record_ids(uint32_t next_machine, uint64_t next_event, char to[static RECORD_MAX]);
 
 /* CRC-32 (IEEE 802.3) of what follows it in a line; for tests that make lines of their own. */

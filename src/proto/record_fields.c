@@ -380,6 +380,19 @@ static const struct record_field relay_fields[] = {
 	{ NULL, NULL, 0 },
 };
 
+static const struct record_field paired_fields[] = {
+	{ "id", &grant_id, AT(pairing.id) }, { "mac", &mac, AT(pairing.mac) },
+	{ "key", &key, AT(pairing.key) },    { "since", &u64, AT(pairing.since_ms) },
+	{ "name", &name, AT(pairing.name) }, { NULL, NULL, 0 },
+};
+
+static const struct record_field unpaired_fields[] = {
+	{ "id", &grant_id, AT(pairing.id) },
+	{ NULL, NULL, 0 },
+};
+
+_Static_assert((int)PAIRING_ID_TEXT == (int)RELAY_GRANT_TEXT, "ids of both are read alike");
+
 const struct record_verb record_verbs[RECORD_KINDS] = {
 	[RECORD_MACHINE] = { "machine", machine_fields },
 	[RECORD_GONE] = { "gone", gone_fields },
@@ -388,5 +401,7 @@ const struct record_verb record_verbs[RECORD_KINDS] = {
 	[RECORD_GRANT] = { "share", grant_fields },
 	[RECORD_REVOKED] = { "revoked", revoked_fields },
 	[RECORD_RELAY] = { "relay", relay_fields },
+	[RECORD_PAIRED] = { "paired", paired_fields },
+	[RECORD_UNPAIRED] = { "unpaired", unpaired_fields },
 	[RECORD_IDS] = { "ids", ids_fields },
 };

@@ -30,6 +30,10 @@ static size_t write_again(const struct record *r, char line[static RECORD_MAX])
 		return record_relay(&r->relay, line);
 	case RECORD_IDS:
 		return record_ids(r->next_machine, r->next_event, line);
+	case RECORD_PAIRED:
+		return record_paired(&r->pairing, line);
+	case RECORD_UNPAIRED:
+		return record_unpaired(r->pairing.id, line);
 	case RECORD_KINDS:
 		break;
 	}
