@@ -70,6 +70,11 @@ static void use(const struct ipc_message *m, size_t n)
 	case IPC_WAKE_PLEASE:
 		assert(strlen(m->name.name) <= SPEC_NAME_MAX);
 		return;
+	case IPC_LEASE_LINE:
+	case IPC_LEASE_SEND:
+		assert(n == ipc_length(m) + m->lease_line.length);
+		assert(sum(ipc_packet(m), m->lease_line.length) < UINT32_MAX);
+		return;
 	default:
 		assert(n == ipc_length(m));
 	}
@@ -98,6 +103,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	n = ipc_length(&at.m);
 	if (at.m.kind == IPC_SEND && at.m.send.length <= IPC_PACKET_MAX)
 		n += at.m.send.length;
+	if ((at.m.kind == IPC_LEASE_LINE || at.m.kind == IPC_LEASE_SEND) &&
+	    at.m.lease_line.length <= LEASE_LINE_MAX)
+		n += at.m.lease_line.length;
 	if (ipc_check(&at.m, n))
 		use(&at.m, n);
 	return 0;
