@@ -145,6 +145,7 @@ void gate_begin(struct home *h, struct machine *m, const struct claim *c)
 void gate_stop(struct home *h, struct machine *m)
 {
 	m->life.repoint_at = NEVER;
+	hold_stop_replays(h, m);
 	list_each_safe(it, &m->gates)
 	{
 		gate_at(it)->probing = false;

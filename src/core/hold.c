@@ -39,18 +39,36 @@ struct hold_slot *hold_next(const struct machine *m, const struct hold_slot *aft
 	return NULL;
 }
 
-static void hold_free(struct home *h, struct machine *m, struct hold_slot *s)
+static void hold_move(struct list *to, struct hold_slot *s)
 {
 	list_remove(&s->node);
-	list_append(&h->slots, &s->node);
+	list_append(to, &s->node);
+}
+
+/* Nobody waits for it any more, so nobody is charged for it. */
+static void hold_over(struct home *h, struct machine *m, struct hold_slot *s, struct list *to)
+{
+	hold_move(to, s);
 	m->held--;
 	knock_held(h, s->source, -1);
+	s->source = NULL;
+}
+
+static void hold_free(struct home *h, struct machine *m, struct hold_slot *s)
+{
+	hold_over(h, m, s, &h->slots);
+}
+
+/* Of the same client and ports; of one protocol, if `p` is what `s` can be. */
+static bool same_ends(const struct hold_slot *s, uint8_t address, const struct packet *p)
+{
+	return s->address == address && s->src_port == p->src_port && s->dst_port == p->dst_port &&
+	       addr_equal(&s->src, &p->src);
 }
 
 static bool same_flow(const struct hold_slot *s, uint8_t address, const struct packet *p)
 {
-	return s->address == address && s->knock == p->knock && s->src_port == p->src_port &&
-	       s->dst_port == p->dst_port && addr_equal(&s->src, &p->src);
+	return s->knock == p->knock && same_ends(s, address, p);
 }
 
 /* What of the flow is there already: the newest SYN takes the place of the last. */
@@ -80,8 +98,7 @@ static void fill(struct home *h, struct machine *m, struct hold_slot *s, const s
 	s->src_mac = p->src_mac;
 	s->length = p->length;
 	memcpy(s->bytes, p->bytes, p->length);
-	list_remove(&s->node);
-	list_append(&m->holds, &s->node);
+	hold_move(&m->holds, s);
 }
 
 static struct hold_slot *new_slot(struct home *h, struct machine *m, const struct packet *p)
@@ -89,6 +106,9 @@ static struct hold_slot *new_slot(struct home *h, struct machine *m, const struc
 	struct knocker *source;
 	struct hold_slot *s;
 
+	/* Who waits comes before who was served. */
+	if (list_empty(&h->slots))
+		hold_stop_replays(h, m);
 	if (m->held >= HOLD_PER_MACHINE || list_empty(&h->slots))
 		return NULL;
 	source = knock_source(h, &p->src);
@@ -145,6 +165,14 @@ static void send_bytes(struct home *h, struct machine *m, const struct addr *to,
 				      .length = length });
 }
 
+/* Its first time: it is sent again. */
+static void keep_replay(struct home *h, struct machine *m, struct hold_slot *s)
+{
+	hold_over(h, m, s, &m->replays);
+	s->at = h->now.us;
+	s->sent = 1;
+}
+
 uint32_t hold_send(struct home *h, struct machine *m, uint8_t address, bool syn, uint16_t port)
 {
 	struct hold_slot *s;
@@ -152,10 +180,47 @@ uint32_t hold_send(struct home *h, struct machine *m, uint8_t address, bool syn,
 
 	while ((s = hold_next(m, NULL, address, syn, port))) {
 		send_bytes(h, m, &m->claims[address].addr, s->bytes, s->length);
-		hold_free(h, m, s);
+		if (syn)
+			keep_replay(h, m, s);
+		else
+			hold_free(h, m, s);
 		n++;
 	}
 	return n;
+}
+
+void hold_stop_replays(struct home *h, struct machine *m)
+{
+	while (!list_empty(&m->replays))
+		hold_move(&h->slots, slot_of(m->replays.next));
+}
+
+void hold_seen(struct home *h, struct machine *m, uint8_t address, const struct packet *p)
+{
+	list_each_safe(it, &m->replays)
+	{
+		if (same_ends(slot_of(it), address, p))
+			hold_move(&h->slots, slot_of(it));
+	}
+}
+
+static uint64_t again_at(const struct hold_slot *s)
+{
+	return s->at + (s->sent == 1 ? HOLD_AGAIN : HOLD_LAST);
+}
+
+static void replay_again(struct home *h, struct machine *m)
+{
+	list_each_safe(it, &m->replays)
+	{
+		struct hold_slot *s = slot_of(it);
+
+		if (again_at(s) > h->now.us)
+			continue;
+		send_bytes(h, m, &m->claims[s->address].addr, s->bytes, s->length);
+		if (++s->sent > 2)
+			hold_move(&h->slots, s);
+	}
 }
 
 void hold_drop(struct home *h, struct machine *m, uint8_t address, bool syn, uint16_t port)
@@ -173,9 +238,15 @@ void hold_drop_address(struct home *h, struct machine *m, uint8_t address)
 		if (slot_of(it)->address == address)
 			hold_free(h, m, slot_of(it));
 	}
+	list_each_safe(it, &m->replays)
+	{
+		if (slot_of(it)->address == address)
+			hold_move(&h->slots, slot_of(it));
+	}
 }
 
-uint64_t hold_due(const struct home *h, const struct machine *m)
+/* The oldest has been held long enough. */
+static uint64_t over_at(const struct home *h, const struct machine *m)
 {
 	uint64_t at;
 
@@ -185,11 +256,24 @@ uint64_t hold_due(const struct home *h, const struct machine *m)
 	return h->set.hold >= NEVER - at ? NEVER : at + h->set.hold;
 }
 
+uint64_t hold_due(const struct home *h, const struct machine *m)
+{
+	uint64_t due = over_at(h, m);
+
+	list_each(it, &m->replays)
+	{
+		if (again_at(slot_of(it)) < due)
+			due = again_at(slot_of(it));
+	}
+	return due;
+}
+
 void hold_tick(struct home *h, struct machine *m)
 {
 	bool some = false;
 
-	while (hold_due(h, m) <= h->now.us) {
+	replay_again(h, m);
+	while (over_at(h, m) <= h->now.us) {
 		hold_free(h, m, slot_of(m->holds.next));
 		some = true;
 	}

@@ -304,6 +304,7 @@ void knock_packet(struct home *h, struct claim *c, const struct packet *p)
 	enum match found;
 
 	c->local = c->local || p->local;
+	hold_seen(h, m, machine_claim_index(m, c), p);
 	if (delivers(m, c)) {
 		deliver(h, m, c, p);
 		return;

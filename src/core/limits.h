@@ -74,6 +74,12 @@
 #define HOLD_PER_MACHINE 64
 #define HOLD_PER_SOURCE 48 /* one client of several machines, or a proxy for many people */
 #define HOLD_PER_FLOW 8 /* datagrams and echo requests; of SYNs the newest */
+/*
+ * A replayed SYN that is lost costs its client until its next one, up to 64 s. Whether it arrived cannot be seen, since the
+ * answer does not pass here; a second one is an old duplicate to a connection that stands (RFC 9293, 3.10.7.4).
+ */
+#define HOLD_AGAIN (200 * MILLISECOND) /* it is sent again so long after the first … */
+#define HOLD_LAST (1 * SECOND) /* … and once more so long after the first */
 #define GATE_PROBE (50 * MILLISECOND)
 #define GATE_SILENCE (3 * SECOND) /* neither SYN-ACK nor RST: a firewall drops the probes */
 #define GATE_THERE (1 * SECOND) /* and the machine was heard so recently */

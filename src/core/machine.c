@@ -127,6 +127,7 @@ struct machine *machine_place(void *memory, const struct spec *s, uint32_t id)
 	memcpy(m->link, s->interface, sizeof(m->link));
 	list_init(&m->node);
 	list_init(&m->holds);
+	list_init(&m->replays);
 	list_init(&m->gates);
 	m->by_mac.machine = m;
 	m->by_mac.kind = INDEX_MAC;

@@ -128,6 +128,7 @@ struct machine {
 	struct bucket events;
 	struct bucket changes; /* of its description, by registrations */
 	struct list holds; /* struct hold_slot, the oldest first */
+	struct list replays; /* struct hold_slot: SYNs that were sent, and are sent again soon */
 	struct list gates; /* struct gate */
 	uint16_t claims_n, rules_n, from_n, ignore_n;
 	struct claim *claims;

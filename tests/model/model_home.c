@@ -475,6 +475,12 @@ static uint64_t state_hash(void)
 		writer_u8(&w, (uint8_t)(s->address | s->local << 1 | s->knock << 2));
 		writer_u8(&w, since(s->at));
 	}
+	list_each(it, &m->replays)
+	{
+		const struct hold_slot *s = container_of(it, struct hold_slot, node);
+
+		writer_u8(&w, (uint8_t)(s->address | s->sent << 1));
+	}
 	if (w.failed)
 		broken("a state fits");
 	return hash_bytes(&key, bytes, w.used);
@@ -527,7 +533,7 @@ static void left_alone(void)
 	wait(200 * S);
 	if (m->state == MACHINE_WAKING || m->state == MACHINE_DROWSY || m->state == MACHINE_UNKNOWN)
 		broken("it ends");
-	if (m->held > 0 || !list_empty(&m->gates))
+	if (m->held > 0 || !list_empty(&m->gates) || !list_empty(&m->replays))
 		broken("nobody waits for ever");
 	if (m->wake.running || m->wake.pending_by != BY_NOBODY)
 		broken("no series is left");

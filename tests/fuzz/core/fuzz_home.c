@@ -36,6 +36,7 @@ static void settings(struct world *w, uint8_t n)
 	w->set.interval = 1 * S;
 	w->set.shutdown_timeout = n & 8 ? NEVER : 5 * S;
 	home_configure(w->h, &w->set, w->now);
+	home_tick(w->h, w->now); /* a shorter duration may be over already */
 }
 
 static void link_is(struct world *w, uint8_t n)

@@ -402,7 +402,7 @@ static void without_an_own_address_its_word_has_to_do(void **state)
 	world_announces(w, &NAS, &NAS, ADDRESS);
 	assert_int_equal(machine_state_of(m), MACHINE_AWAKE);
 	/* No port can be asked either: it opens after 3 s. */
-	world_run(w, 4 * S);
+	world_run(w, 3 * S);
 	assert_int_equal(did(w, EFFECT_SEND), 1);
 	world_free(w);
 }

@@ -43,6 +43,84 @@ static void the_newest_syn_of_a_flow_is_replayed(void **state)
 	world_free(w);
 }
 
+/* A frame can be lost; the client's own next one may be a minute away. */
+static void a_replay_is_sent_again_twice(void **state)
+{
+	struct world *w = world_new(NULL);
+	struct packet p = world_packet(KNOCK_TCP, FROM, 5000, ADDRESS, 22);
+	uint8_t bytes[60] = { 7 };
+	struct machine *m = world_sleeping(w, ADDRESS, "tcp/22");
+	uint64_t first;
+
+	(void)state;
+	p.bytes = bytes;
+	world_sends(w, &p);
+	world_run(w, 5 * S);
+	world_answers(w, &NAS, ADDRESS);
+	world_port(w, ADDRESS, 22, true);
+	first = w->now.us;
+	assert_int_equal(m->held, 0);
+	assert_int_equal(did(w, EFFECT_RELEASE), 1);
+	world_run(w, 10 * S);
+	assert_int_equal(did(w, EFFECT_SEND), 3);
+	assert_int_equal(done_at(w, EFFECT_SEND, 1) - first, 200 * MS);
+	assert_int_equal(done_at(w, EFFECT_SEND, 2) - first, 1 * S);
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(done(w, EFFECT_SEND, i)->sent, 7);
+		assert_true(mac_equal(&done(w, EFFECT_SEND, i)->e.mac, &NAS));
+	}
+	/* It is counted and told once. */
+	assert_int_equal(told(w, EVENT_READY), 1);
+	assert_int_equal(event(w, EVENT_READY, 0)->replayed, 1);
+	world_free(w);
+}
+
+static void a_replay_is_not_sent_again_to_whom_is_served(void **state)
+{
+	struct world *w = world_new(NULL);
+	struct packet ack = world_packet(KNOCK_NONE, FROM, 5000, ADDRESS, 22);
+
+	(void)state;
+	woken(w, "tcp/22");
+	world_syn(w, FROM, 5001, ADDRESS, 22);
+	world_run(w, 5 * S);
+	world_answers(w, &NAS, ADDRESS);
+	world_port(w, ADDRESS, 22, true);
+	assert_int_equal(did(w, EFFECT_SEND), 2);
+	/* The one client still has the virtual MAC: its acknowledgement comes by here. */
+	world_sends(w, &ack);
+	assert_int_equal(did(w, EFFECT_SEND), 3);
+	world_run(w, 5 * S);
+	assert_int_equal(did(w, EFFECT_SEND), 5);
+	world_free(w);
+}
+
+static void nothing_is_sent_again_to_a_machine_that_sleeps_or_is_gone(void **state)
+{
+	for (int gone = 0; gone < 2; gone++) {
+		struct world *w = world_new(NULL);
+		struct machine *m = world_sleeping(w, ADDRESS, "tcp/22");
+
+		(void)state;
+		world_syn(w, FROM, 5000, ADDRESS, 22);
+		world_run(w, 5 * S);
+		world_answers(w, &NAS, ADDRESS);
+		world_port(w, ADDRESS, 22, true);
+		if (gone) {
+			home_remove(w->h, m, w->now);
+			world_forget(w, m);
+		} else {
+			w->link.up = false;
+			home_interface_set(w->h, 0, &w->link, w->now);
+			w->link.up = true;
+			home_interface_set(w->h, 0, &w->link, w->now);
+		}
+		world_run(w, 5 * S);
+		assert_int_equal(did(w, EFFECT_SEND), 1);
+		world_free(w);
+	}
+}
+
 static void a_reset_keeps_the_gate_closed_until_hold_ends(void **state)
 {
 	struct world *w = world_new(NULL);
@@ -104,7 +182,7 @@ static void silence_of_the_port_for_3_s_opens(void **state)
 		world_run(w, 100 * MS);
 		world_answers(w, &NAS, ADDRESS); /* it is there, its firewall drops the probes */
 	}
-	assert_int_equal(did(w, EFFECT_SEND), 1);
+	assert_true(did(w, EFFECT_SEND) >= 1);
 	assert_int_equal(done_at(w, EFFECT_SEND, 0) - answered, 3 * S);
 	assert_int_equal(did(w, EFFECT_RELEASE), 1);
 	world_free(w);
@@ -331,7 +409,7 @@ static void each_address_has_its_own_gates(void **state)
 	/* An answer for an address that did not answer yet opens nothing. */
 	world_port(w, ADDRESS6, 22, true);
 	assert_int_equal(did(w, EFFECT_SEND), 1);
-	world_run(w, 1 * S);
+	world_run(w, 100 * MS);
 	world_answers(w, &NAS, ADDRESS6);
 	world_port(w, ADDRESS6, 22, true);
 	assert_int_equal(did(w, EFFECT_SEND), 2);
@@ -342,6 +420,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_newest_syn_of_a_flow_is_replayed),
+		cmocka_unit_test(a_replay_is_sent_again_twice),
+		cmocka_unit_test(a_replay_is_not_sent_again_to_whom_is_served),
+		cmocka_unit_test(nothing_is_sent_again_to_a_machine_that_sleeps_or_is_gone),
 		cmocka_unit_test(a_reset_keeps_the_gate_closed_until_hold_ends),
 		cmocka_unit_test(the_port_is_asked_every_50_ms),
 		cmocka_unit_test(silence_of_the_port_for_3_s_opens),
