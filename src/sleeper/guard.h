@@ -23,10 +23,14 @@ const char *guard_lease_name(enum guard_lease l);
 int guard_new(struct sleeper *s, struct guard **ret_guard);
 void guard_free(struct guard *g);
 
-/* The pairing in s->state is another one, or the network changed, or the machine woke: try now. */
+/* The machine started or woke: says a lease on a new connection. Before the first call nothing happens. */
 void guard_kick(struct guard *g, enum lease_why why);
-/* The description changed. */
+/* The pairing in s->state is another one now. */
+void guard_paired(struct guard *g);
+/* The description or the network changed. */
 void guard_changed(struct guard *g);
+/* The cable was out, or the like: sees whether the connection still is one. */
+void guard_check(struct guard *g);
 
 /*
  * Within `within_us`: says it on the connection there is, or on a new one; then closes. `done` is called once, from the loop.

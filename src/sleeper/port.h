@@ -33,6 +33,7 @@ struct port_physical {
 	char name[NETLINK_NAME];
 	struct mac permanent; /* zero: not known */
 	enum port_wake wake;
+	bool told; /* that it was armed by us */
 };
 
 struct port {

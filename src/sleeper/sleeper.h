@@ -25,7 +25,7 @@ struct bus; /* bus.h: the connection to the system bus; its header is the door t
 struct config; /* config.h */
 struct control; /* control.h: the local control socket */
 struct guard; /* guard.h: the lease at the guard */
-struct idle; /* idle.h: what keeps it awake */
+struct sleeper_idle; /* idle.h: what keeps it awake */
 struct logind; /* logind.h: the delay lock */
 struct net_view; /* sys/net.h */
 struct options;
@@ -53,7 +53,7 @@ struct sleeper {
 	struct guard *guard;
 	/* The evidence. */
 	struct services *services;
-	struct idle *idle;
+	struct sleeper_idle *idle;
 	struct control *control;
 	struct sleeper_life *life; /* sleeper.c's own */
 };

@@ -1,0 +1,24 @@
+/*
+ * wakupator: the goodbye of a machine that is not paired: one registration in Wakupator's format (proto/registration.h) to the
+ * configured guard, which may also be a Wakupator.
+ *
+ * Refuses to know when.
+ */
+#ifndef ROUSE_SLEEPER_WAKUPATOR_H
+#define ROUSE_SLEEPER_WAKUPATOR_H
+
+#include "sleeper/sleeper.h"
+
+struct wakupator;
+
+/*
+ * Registers `spec` at guard (HOST or HOST:PORT); `done` is called once, from the loop, within that time. The caller frees it then,
+ * or earlier. -EINVAL: the guard's name makes no sense.
+ */
+int wakupator_register(struct loop *l, const char *guard, const struct spec *spec,
+		       uint64_t within_us, sleeper_done *done, void *context,
+		       struct wakupator **ret);
+/* NULL is fine; `done` is not called any more. */
+void wakupator_free(struct wakupator *w);
+
+#endif
