@@ -14,7 +14,9 @@
 #define LOOK_EVERY 200000 /* us: how long the host's first packet waits at most before it is seen */
 #define WRITE_AGAIN \
 	5000000 /* us: before the kernel starts to doubt an entry (15 s at the earliest) */
-#define IDLE 10000000 /* us without a packet: tap and entries go */
+#define IDLE \
+	70000000 /* us without a packet: an entry goes. A client's SYNs are up to 64 s apart; between them the kernel must \
+		  * not ask the machine itself, which may be up before its service */
 #define TAP_BUFFER (256U << 10)
 
 static void look(void *context);
@@ -157,6 +159,15 @@ static void look_at(struct local *l, uint8_t slot, uint64_t now)
 		l->heard[slot] = now;
 }
 
+static bool any_entry(const struct local *l, uint8_t slot)
+{
+	for (size_t n = 0; n < l->n; n++) {
+		if (l->entries[n].slot == slot)
+			return true;
+	}
+	return false;
+}
+
 /* Keeps entries fresh while the host talks; takes them away when it has been silent. */
 static void tend_entries(struct local *l, uint64_t now)
 {
@@ -176,8 +187,9 @@ static void tend_entries(struct local *l, uint64_t now)
 		}
 		n++;
 	}
+	/* The tap costs something for each packet that this host sends: it ends with the last entry. */
 	for (uint8_t slot = 0; slot < LAN_INTERFACES; slot++) {
-		if (l->taps[slot] >= 0 && now - l->heard[slot] > IDLE)
+		if (!any_entry(l, slot))
 			close_tap(l, slot);
 	}
 }

@@ -188,6 +188,33 @@ def test_local_leaves_nothing_after_a_crash(lan):
     second.close()
 
 
+@pytest.mark.slow
+def test_local_entry_lasts_as_long_as_a_client_may_wait(lan):
+    """A client's SYNs are up to 64 s apart; meanwhile its kernel must not ask the machine, which may be up before its service."""
+    nas = lan.machine("nas", boot=None, dad="off")
+    asleep(lan, nas, rules={"nas": "udp/9987"}, guard={"local": "yes"})
+    lan.guard_host.udp(nas.v4, 9987, timeout=0.5)
+    nas.first_magic(timeout=2.5)
+    vmac = lan.guard_host.neighbour(nas.v4)[0]
+    assert vmac.startswith("0a:72:6f"), vmac
+    time.sleep(11)
+    assert lan.guard_host.neighbour(nas.v4)[0] == vmac
+
+
+def test_local_tap_ends_with_the_last_that_waits(lan):
+    nas, other = lan.machine("nas", boot=1.0), lan.machine("other", boot=None)     # the other one goes on sleeping
+    asleep(lan, nas, other, rules={"nas": "tcp/22"}, guard={"local": "yes"})
+
+    def sockets():
+        return lan.guard_host.ns.run("ss", "-0", "-a", "-n", "-H").stdout.count("eth0")
+    before = sockets()
+    attempt = lan.guard_host.connect(nas.v4)
+    nas.first_magic(attempt.start, timeout=2.5)
+    assert sockets() == before + 1
+    check_connected(attempt.wait(15), nas, nas.v4)
+    netns.wait_until(lambda: sockets() == before, 2, what="end of the tap")
+
+
 def test_local_off_says_so_when_forwarding(lan):
     lan.guard_host.ns.sysctl(**{"net.ipv4.ip_forward": 1})
     guard = lan.guard([])
