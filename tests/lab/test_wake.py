@@ -5,6 +5,7 @@ import threading
 import time
 
 import frames
+import netns
 import pytest
 from scenes import asleep, check_connected, goodbye, harm, wait_quiet
 
@@ -60,6 +61,23 @@ def test_late_service_no_reset(lan, family, late, kind):
     attempt = lan.client.connect(nas.address(family))
     check_connected(attempt.wait(late + 12), nas, nas.address(family))
     assert not harm(capture)
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_a_replay_that_is_lost_comes_again(lan, family):
+    """The client's own next SYN would be 3 s later."""
+    nas = lan.machine("nas", boot=3.5)
+    lan.client.linear(0)
+    address, client = nas.address(family), lan.client.address(family)
+    asleep(lan, nas, rules={"nas": "tcp/22"})
+    nas.ns.ip(f"route add blackhole {client}")      # nothing of this client gets through to the machine …
+    attempt = lan.client.connect(address)
+    nas.first_magic(attempt.start)
+    netns.wait_until(lambda: nas.boots[-1].addresses.get(address), 10, step=0.005, what="address")
+    wait_quiet(0.1)
+    nas.ns.ip(f"route del blackhole {client}")      # … until now
+    lag = check_connected(attempt.wait(10), nas, address, slack=0.5)
+    assert lag > 0.1, "the first replay was not lost: this shows nothing"
 
 
 def test_two_ports_two_clients_noisy_machine(make_lan):
