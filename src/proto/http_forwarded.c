@@ -1,6 +1,7 @@
 /*
  * http_forwarded: who the client is when trusted proxies stand between (X-Forwarded-For, and Forwarded of RFC 7239).
- * The field that is there counts; with both, Forwarded does.
+ * The field that is there counts; with both, X-Forwarded-For does: it is the one that proxies write, and they pass a
+ * client's own Forwarded on as it is.
  */
 #include "proto/http.h"
 
@@ -82,12 +83,12 @@ static struct slice take_last(struct slice *list)
 
 struct addr http_forwarded(const struct http_head *h, const struct prefix *trusted, size_t n)
 {
-	struct slice list = h->fields[HTTP_FORWARDED];
-	bool standard = list.at != NULL;
+	struct slice list = h->fields[HTTP_X_FORWARDED_FOR];
+	bool standard = list.at == NULL;
 	struct addr a = ADDR_NONE;
 
-	if (!standard)
-		list = h->fields[HTTP_X_FORWARDED_FOR];
+	if (standard)
+		list = h->fields[HTTP_FORWARDED];
 	while (list.at && list.n > 0) {
 		struct slice element = take_last(&list);
 
