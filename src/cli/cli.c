@@ -1,6 +1,7 @@
 #include "cli/cli.h"
 
 #include "base/text.h"
+#include "proto/pairing_state.h"
 
 #include <getopt.h>
 #include <stdarg.h>
@@ -125,6 +126,20 @@ const struct cli_command cli_commands[] = {
 	  "is the "
 	  "same home\n",
 	  "rouse export > rouse.json", cli_export },
+	{ "doctor", "[CODE] [--json] [OPTION]...", "what keeps machines from sleeping and waking",
+	  "Looks at everything that makes Wake-on-LAN fail, on the machine and on the guard's box, "
+	  "and "
+	  "says\nfor each: ok, problem or cannot know, the evidence, and what to do. Changes "
+	  "nothing. With a CODE\nit explains that check; rouse-doctor(7) explains all of them.\n\n"
+	  "  --json             as data, see rouse(1)\n"
+	  "  --list             the codes and what they are about\n"
+	  "  --guard HOST[:PORT]  the guard to look for (default: the paired one, or what answers "
+	  "to "
+	  "mDNS)\n"
+	  "  --interface NAME   the interface to look at (default: the one towards the guard)\n"
+	  "  --state FOLDER     the sleeper's state (default: " PAIRING_STATE_FOLDER ")\n\n"
+	  "Exit status: 0 no problem, 1 problems.\n",
+	  "sudo rouse doctor", cli_doctor },
 	{ "version", "", "the versions of this program and of the guard",
 	  "Prints the version of this program and of the guard that runs here.\n", "rouse version",
 	  cli_version },

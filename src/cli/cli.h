@@ -80,6 +80,7 @@ enum cli_exit cli_leave(struct cli *c, int argc, char **argv);
 enum cli_exit cli_share(struct cli *c, int argc, char **argv);
 enum cli_exit cli_grants(struct cli *c, int argc, char **argv);
 enum cli_exit cli_revoke(struct cli *c, int argc, char **argv);
+enum cli_exit cli_doctor(struct cli *c, int argc, char **argv);
 enum cli_exit cli_version(struct cli *c, int argc, char **argv);
 
 #endif

@@ -199,6 +199,7 @@ static bool decode_address(const struct nlmsghdr *h, struct netlink_message *m)
 	a->tentative = (flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED | IFA_F_OPTIMISTIC)) != 0;
 	a->deprecated = (flags & IFA_F_DEPRECATED) != 0;
 	a->temporary = i->ifa_family == AF_INET6 && (flags & IFA_F_TEMPORARY);
+	a->expires = !(flags & IFA_F_PERMANENT);
 	return a->addr.family != 0 && i->ifa_prefixlen <= addr_size(&a->addr) * 8;
 }
 

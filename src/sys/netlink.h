@@ -44,6 +44,7 @@ struct netlink_address {
 	bool tentative; /* DAD still runs, or failed: must not be used as a source */
 	bool deprecated;
 	bool temporary; /* RFC 8981 */
+	bool expires; /* it has a lifetime: a lease, or an announced prefix */
 };
 
 struct netlink_route {
