@@ -128,14 +128,15 @@ def _remove_group(path):
 
 class Box(Machine):
     """Options: those of Machine, and network ("ifupdown" or "networkmanager"), delay (seconds that each frame of the
-    machine takes to the switch), mask (units that this box does not have)."""
+    machine takes to the switch), mask (units that this box does not have), layers (folders over the tree, lowest first)."""
 
-    def __init__(self, lan, name, number, network="ifupdown", delay=0.0, mask=(), boot=0.0, **options):
+    def __init__(self, lan, name, number, network="ifupdown", delay=0.0, mask=(), layers=(), boot=0.0, **options):
         global _count
         with _lock:
             _count += 1
             self.label = f"rouse-box-{os.getpid()}-{_count}"
         self.network, self.delay, self.mask = network, delay, mask
+        self.layers = [*reversed(layers), tree.tree()]      # as overlayfs wants them: the uppermost first
         self.process = self.leader = self._pidfd = self._inotify = None
         self.exits = []             # (time, "off" or "reboot")
         self.sleeps = []            # times at which the kernel would have stopped
@@ -242,7 +243,8 @@ class Box(Machine):
                 f"systemd-nspawn: {self.process.poll()}\n{self.output()}"
             return (self.state == "up" and self.find_leader() and
                     self.run("systemctl", "is-active", "--quiet", "multi-user.target", check=False).returncode == 0 and
-                    all(address in self.ns.run("ip", "addr").stdout for address in self.addresses))
+                    all(address in (text := self.ns.run("ip", "addr").stdout) for address in self.addresses) and
+                    "tentative" not in text)
         try:
             netns.wait_until(up, timeout, step=0.05, what=f"{self.name} up")
         except TimeoutError as error:
@@ -282,7 +284,7 @@ class Box(Machine):
             exec "$@"
             """
         argv = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--propagation", "private",
-                "bash", "-c", script, "box", tree.tree(), self.folder, *groups, "--",
+                "bash", "-c", script, "box", ":".join(self.layers), self.folder, *groups, "--",
                 "systemd-nspawn", "--boot", "--quiet", "--register=no", "--keep-unit", "--console=read-only",
                 "--directory=" + self.folder + "/root", "--machine=" + self.label,
                 "--network-namespace-path=/run/netns/" + self.ns.name, "--bind=" + self.power + ":/sys/power",

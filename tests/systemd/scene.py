@@ -1,0 +1,135 @@
+"""What the tests of the sleeper's units begin with: a LAN, a guard, and a Debian with our sleeper that knows this guard."""
+
+import fcntl
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import time
+
+import box as box_module
+import lease
+import netns
+import tree
+from guard import BUILD
+from machine import Machine
+
+WAYS = {                    # how a machine goes, and whether it comes back by a magic packet with all it had
+    "suspend": (["systemctl", "suspend"], True),
+    "hibernate": (["systemctl", "hibernate"], True),
+    "suspend.target": (["systemctl", "start", "suspend.target"], True),
+    "poweroff": (["systemctl", "poweroff"], False),
+    "halt": (["systemctl", "halt"], False),
+}
+STATE = "/var/lib/rouse-sleeper"
+
+
+def installed():
+    """The read-only layer with our programs and units, as ./run install sleeper leaves them. Made once for each build."""
+    source = os.path.join(BUILD, "rouse-sleeper")
+    stamp = f"{os.stat(source).st_mtime_ns:x}-{os.stat(os.path.join(BUILD, 'rouse')).st_mtime_ns:x}"
+    path = os.path.join(BUILD, "sleeper-" + stamp)
+    with open(os.path.join(BUILD, ".sleeper.lock"), "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not os.path.isdir(path):
+            for name in os.listdir(BUILD):
+                if re.match(r"sleeper-[0-9a-f]+-[0-9a-f]+(\.new)?$", name):
+                    shutil.rmtree(os.path.join(BUILD, name))
+            new = path + ".new"
+            subprocess.run(["meson", "install", "-C", BUILD, "--no-rebuild", "--quiet", "--tags", "sleeper,box",
+                            "--destdir", new], check=True, timeout=60)
+            os.makedirs(new + "/etc")
+            with open(os.path.join(tree.tree(), "etc/group"), encoding="ascii") as group, \
+                    open(new + "/etc/group", "w", encoding="ascii") as file:
+                file.write(group.read() + "rouse:x:990:\n")
+            subprocess.run(["systemctl", "--root=" + new, "enable", "--quiet", "rouse-sleeper.service",
+                            "rouse-sleeper-goodbye.service"], check=True, timeout=60)
+            os.rename(new, path)
+    return path
+
+
+class Scene:
+    """Options: network, delay and mask as in box.Box; paired (False: the guard is only named in the configuration, so
+    that goodbyes are Wakupator's registrations); config (text for rouse-sleeper.conf)."""
+
+    def __init__(self, lan, network="ifupdown", delay=0.0, mask=(), paired=True, config=""):
+        self.lan = lan
+        self.guard = lan.guard([], fast=False)
+        self.box = box_module.Box(lan, "nas", 50, network=network, delay=delay, mask=mask, layers=[installed()])
+        lan.machines.append(self.box)
+        if not paired:
+            config = f"[sleeper]\nguard = {lan.guard_host.v4}\n" + config
+        self.box.write("/etc/rouse/rouse-sleeper.conf", config)
+        self.box.start()
+        if paired:
+            self._pair()
+            self.wait_lease()
+        else:
+            self.wait_active()
+
+    def _pair(self):
+        """As `rouse setup` does it: the code from the guard's screen, the protocol from the machine, the file."""
+        code = self.ask({"command": "pair"})["pair"]["code"]
+        lan = self.lan
+        with self.box.ns.entered():
+            ident, key = lease.pair(lan.guard_host.v4, 13717, code, self.box.mac, "nas")
+        text = json.dumps({"pairing": 1, "id": ident, "key": lease.b64(key), "guard": lan.guard_host.v4, "port": 13717,
+                           "mac": self.box.mac, "name": "nas", "interface": "eth0"}) + "\n"
+        self.box.run("sh", "-c", f"umask 077; cat >{STATE}/new && mv {STATE}/new {STATE}/pairing.json", input=text)
+
+    def ask(self, request, timeout=10):
+        """One request at the guard's control socket; the first answer."""
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.settimeout(timeout)
+            sock.connect(self.guard.socket)
+            sock.sendall(json.dumps(request).encode() + b"\n")
+            return json.loads(sock.makefile().readline())
+
+    def sleeper(self, command):
+        """One request at the sleeper's control socket: all answers."""
+        out = self.box.run("python3", "-c", "", check=False)
+        return out
+
+    # What happened
+
+    def events(self, *kinds):
+        return [event for event in self.guard.events() if event["event"] in kinds]
+
+    def goodbyes(self):
+        return len(self.events("goodbye")) - len(self.events("stays"))
+
+    def wait_active(self):
+        netns.wait_until(lambda: self.box.run("systemctl", "is-active", "rouse-sleeper", check=False).stdout == "active\n",
+                         20, step=0.05, what="rouse-sleeper active")
+
+    def wait_lease(self, timeout=20):
+        """The guard holds the machine's lease: it knows it, and it is awake."""
+        self.wait_active()
+        self.guard.wait_state("nas", "awake", timeout=timeout)
+
+    # What is done
+
+    def go(self, way, timeout=30):
+        """Send it to sleep or off; returns (seconds from the command until it is gone, seconds until the goodbye or
+        None)."""
+        argv, _ = WAYS[way]
+        before = len(self.events("goodbye"))
+        begin = time.monotonic()
+        self.box.spawn(*argv)
+        gone = self.box.wait_off(timeout)
+        after = self.events("goodbye")
+        return gone - begin, len(after) - before
+
+    def wake(self, timeout=30):
+        """A client connects, which wakes it; returns the Attempt."""
+        self.guard.wait_state("nas", "asleep")
+        attempt = self.lan.client.connect(self.box.v4, 22)
+        attempt.wait(timeout)
+        self.box.wait_up(timeout)
+        self.guard.wait_state("nas", "awake", timeout=timeout)
+        return attempt
+
+
+__all__ = ["Machine", "Scene", "WAYS", "installed"]
