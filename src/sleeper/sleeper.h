@@ -58,11 +58,6 @@ struct sleeper {
 	struct sleeper_life *life; /* sleeper.c's own */
 };
 
-/* --- for main.c --- */
-
-/* The daemon, until SIGTERM. The program's exit status. */
-int sleeper_main(const struct config *c);
-
 /* --- for everybody --- */
 
 /* `result`: 0, or a negative errno with `text` for a person (never NULL). */
