@@ -1,0 +1,155 @@
+"""rouse-sleeper without logind: the lease, its loss and its return, goodbyes by hand, guards that lie. (Suspend, shutdown and
+reboot are proven in a real systemd.)"""
+
+import os
+import time
+
+import pytest
+
+from false_guard import FalseGuard
+from sleeper import Sleeper
+
+
+@pytest.fixture
+def box(lan):
+    """A machine that is up, and what is closed behind it."""
+    return lan.other
+
+
+def running(box, guard_options=None, **options):
+    sleeper = Sleeper(box, **options)
+    guard = FalseGuard(box.lan.guard_host.ns, sleeper.key, **(guard_options or {}))
+    sleeper.start()
+    return sleeper, guard
+
+
+def test_lease_and_end_without_goodbye(box):
+    sleeper, guard = running(box)
+    with sleeper, guard:
+        said = guard.wait("lease start") if time.clock_gettime(time.CLOCK_BOOTTIME) > 300 else guard.wait("lease boot")
+        assert said["mac"] == box.mac and said["name"] == box.name
+        assert set(said["addresses"]) == {box.v4, box.v6, box.link_local}
+        sleeper.wait_log("stands in when this machine sleeps")
+        assert guard.openings[0]["lease"]["pairing"] == sleeper.id
+        assert sleeper.stop() == 0
+        assert not [word for word in guard.words() if word.startswith(("goodbye", "stay"))], "a service stop is no goodbye"
+
+
+def test_addresses_change(box):
+    sleeper, guard = running(box)
+    with sleeper, guard:
+        sleeper.wait_log("stands in")
+        box.ns.ip("addr add 192.0.2.77/24 dev eth0", "addr add 2001:db8::77/64 dev eth0 nodad", f"addr del {box.v6}/64 dev eth0")
+        said = guard.wait("lease change")
+        assert set(said["addresses"]) == {box.v4, "192.0.2.77", "2001:db8::77", box.link_local}
+        time.sleep(1.5)
+        assert guard.words().count("lease change") == 1, "many changes are said once"
+
+
+def test_guard_away_and_back(box):
+    sleeper, guard = running(box)
+    with sleeper:
+        sleeper.wait_log("stands in")
+        guard.close()
+        sleeper.wait_log("no guard at 192.0.2.20:13717: it ended the connection")
+        sleeper.wait_log("no guard at 192.0.2.20:13717: Connection refused")
+        with FalseGuard(box.lan.guard_host.ns, sleeper.key) as again:
+            again.wait("lease start", timeout=15) if time.clock_gettime(time.CLOCK_BOOTTIME) > 300 else again.wait("lease boot", 15)
+
+
+@pytest.mark.parametrize("lie, word", [
+    ("key", "cannot prove that it is the paired guard"),
+    ("unknown-pairing", "does not know this pairing: run 'rouse setup'"),
+    ("not-authentic", "this machine's key is not the pairing's"),
+    ("unpaired", "has ended the pairing"),
+    ("replaced", "a newer connection with this pairing"),
+    ("garbage", "is no guard"),
+    ("refuse", "the guard refuses: as the test wants it"),
+])
+def test_guard_that_lies(box, lie, word):
+    sleeper, guard = running(box, {"lie": lie})
+    with sleeper, guard:
+        sleeper.wait_log(word)
+        assert lie == "refuse" or not guard.said or lie == "key"
+        assert "stands in" not in sleeper.log()
+        time.sleep(1.2)
+        assert len(guard.connections) <= 3, "it does not hammer"
+        assert sleeper.process.poll() is None
+
+
+def goodbye(sleeper):
+    return sleeper.errand("--goodbye", "suspend")
+
+
+def test_goodbye_without_a_daemon(box):
+    with Sleeper(box) as sleeper, FalseGuard(box.lan.guard_host.ns, sleeper.key) as guard:
+        out = goodbye(sleeper)
+        assert out.returncode == 0, out.stderr
+        assert guard.words() == ["goodbye suspend"] and set(guard.said[0][1]["addresses"]) >= {box.v4, box.v6}
+        assert sleeper.errand("--hello").returncode == 0
+
+
+@pytest.mark.parametrize("lie", ["silent", "mute", "key", "nobody"])
+def test_goodbye_never_takes_long(box, lie):
+    """Whatever the guard does, the machine's sleep waits 2 s at most."""
+    with Sleeper(box) as sleeper:
+        guard = FalseGuard(box.lan.guard_host.ns, sleeper.key, lie=lie) if lie != "nobody" else None
+        try:
+            began = time.monotonic()
+            out = goodbye(sleeper)
+            assert time.monotonic() - began < 2.5
+            assert out.returncode != 0 and "did not reach the guard" in out.stderr
+        finally:
+            if guard:
+                guard.close()
+
+
+def test_wakupators_registration_where_nothing_is_paired(lan, box):
+    guard = lan.guard([])
+    with Sleeper(box, paired=False, config={"guard": lan.guard_host.v4, "name": "desk"}) as sleeper:
+        out = goodbye(sleeper)
+        assert out.returncode == 0, out.stderr + guard.log()
+        assert guard.status("desk")["mac"] == box.mac
+
+
+def test_not_paired_it_is_quiet(box):
+    with Sleeper(box, paired=False) as sleeper, FalseGuard(box.lan.guard_host.ns, sleeper.key) as guard:
+        sleeper.start()
+        sleeper.wait_log("not paired with a guard: run 'rouse setup' here")
+        with box.capture() as capture:
+            time.sleep(1)
+            sent = [frame for frame in capture.frames() if frame.src == box.mac and "icmp 143" not in str(frame)]
+            assert not sent, "it sends nothing (the kernel joins its groups)"
+        # What rouse setup writes is noticed.
+        sleeper.pair(box.lan.guard_host.v4)
+        guard.wait("lease start")
+        sleeper.wait_log("stands in")
+        os.unlink(sleeper.pairing_path)
+        sleeper.wait_log("not paired with a guard", after=len(sleeper.log()) - 1)
+
+
+def test_pairing_that_others_can_read(box):
+    with Sleeper(box, mode=0o644) as sleeper, FalseGuard(box.lan.guard_host.ns, sleeper.key) as guard:
+        sleeper.start()
+        sleeper.wait_log("can be read by others")
+        time.sleep(0.5)
+        assert not guard.connections
+
+
+def test_two_daemons(box):
+    sleeper, guard = running(box)
+    with sleeper, guard:
+        sleeper.wait_log("stands in")
+        out = sleeper.errand()
+        assert out.returncode != 0 and f"a sleeper runs already (pid {sleeper.process.pid})" in out.stderr
+
+
+def test_killed_and_started_again(box):
+    sleeper, guard = running(box)
+    with sleeper, guard:
+        sleeper.wait_log("stands in")
+        sleeper.kill()
+        said = len(guard.said)
+        sleeper.start()
+        guard.wait("lease start", after=said)
+        assert "goodbye suspend" not in guard.words()
