@@ -255,7 +255,7 @@ static int close_doors(const struct relay *r)
 	}
 	result = sandbox_identity(owner.st_uid, owner.st_gid, 0, &report);
 	if (result == 0)
-		result = sandbox_close(SANDBOX_MONITOR, paths, n, &report);
+		result = sandbox_close(SANDBOX_RELAY, paths, n, &report);
 	if (result < 0)
 		log_error("giving up privileges fails: %s", strerror(-result));
 	else

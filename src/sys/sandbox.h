@@ -19,7 +19,13 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum sandbox_role { SANDBOX_MONITOR, SANDBOX_ENGINE, SANDBOX_CONTROL, SANDBOX_UPLINK };
+enum sandbox_role {
+	SANDBOX_MONITOR,
+	SANDBOX_ENGINE,
+	SANDBOX_CONTROL,
+	SANDBOX_UPLINK,
+	SANDBOX_RELAY, /* a process of its own, which listens and has its files open by now */
+};
 
 /* Bits of a set of capabilities that somebody asks to keep. */
 enum { SANDBOX_NET_RAW = 1, SANDBOX_NET_ADMIN = 2, SANDBOX_NET_BIND_SERVICE = 4 };
@@ -68,8 +74,8 @@ void sandbox_program(const char *folder);
 
 /*
  * Last stage. For the monitor `paths` are added to what starting a role needs (the image's and the
- * libraries' directories); the uplink's are all it may read; engine and control give none: they open nothing. Descriptors 2, 3, 4
- * must be stderr and the channels in roles. Returns 0 also where the kernel has neither Landlock
+ * libraries' directories); the uplink's and the relay's are all they may read and write; engine and control give none: they open
+ * nothing. Descriptors 2, 3, 4 must be stderr and the channels in the guard's roles. Returns 0 also where the kernel has neither Landlock
  * nor seccomp: *report says so (fields of earlier stages are kept); a negative errno only when it
  * is half done and it is not safe to go on.
  */

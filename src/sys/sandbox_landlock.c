@@ -165,6 +165,18 @@ static int allow_monitor(int ruleset, uint64_t all, const struct sandbox_path *p
 	return r < 0 ? r : allow_paths(ruleset, all, paths, n);
 }
 
+/* Should keep: its own directories, the time zone of its log, a seed for SQLite. Must not keep: the rest, this image either. */
+static int allow_relay(int ruleset, uint64_t all, const struct sandbox_path *paths, size_t n)
+{
+	static const char *const read_only[] = { "/etc/localtime", "/usr/share/zoneinfo",
+						 "/dev/urandom" };
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < sizeof(read_only) / sizeof(read_only[0]); i++)
+		r = allow(ruleset, read_only[i], READ_ONLY & all);
+	return r < 0 ? r : allow_paths(ruleset, all, paths, n);
+}
+
 static struct ruleset ruleset_of(enum sandbox_role role, int abi)
 {
 	bool connects = role == SANDBOX_UPLINK || (role == SANDBOX_MONITOR && program);
@@ -196,6 +208,8 @@ int sandbox_landlock(enum sandbox_role role, const struct sandbox_path *paths, s
 		return -errno;
 	if (role == SANDBOX_MONITOR)
 		r = allow_monitor(ruleset, attributes.fs, paths, n);
+	else if (role == SANDBOX_RELAY)
+		r = allow_relay(ruleset, attributes.fs, paths, n);
 	else
 		r = allow_paths(ruleset, attributes.fs, paths, n);
 	if (r == 0 && SANDBOX_SANITIZED)

@@ -1,5 +1,5 @@
 /*
- * The three seccomp profiles, as tables of system call names. The only door to libseccomp.
+ * The seccomp profiles, as tables of system call names. The only door to libseccomp.
  *
  * Names that this machine's architecture, or this version of libseccomp, does not know are left
  * out: x86_64, aarch64 and arm differ in what they have (open, mmap2, clock_gettime64 ...).
@@ -55,6 +55,14 @@ static const char *const calls_uplink[] = {
 	"shutdown", "getsockname", "getpeername", "getsockopt", "setsockopt", "close",
 	"stat", "stat64", "lstat", "lstat64", "newfstatat", "fstatat64", "statx", "access",
 	"faccessat", "faccessat2", "readlink", "readlinkat", "getdents64", "pread64",
+};
+
+/* See add_relay(). */
+static const char *const calls_relay[] = {
+	"open", "openat", "pread64", "pwrite64", "lseek", "_llseek", "ftruncate", "ftruncate64",
+	"fallocate", "fsync", "fdatasync", "fchmod", "unlink", "unlinkat", "getcwd", "readlink",
+	"readlinkat", "access", "faccessat", "faccessat2", "stat", "stat64", "lstat", "lstat64",
+	"newfstatat", "fstatat64", "statx", "fadvise64", "umask", "set_tid_address",
 };
 
 /*
@@ -240,8 +248,31 @@ static int add_uplink(scmp_filter_ctx f)
 	return r < 0 ? r : allow_if(f, "openat", masked(2, writing, 0));
 }
 
+/*
+ * Should: take connections and talk with whoever connected, keep a database, read certificates again, start the thread
+ * that writes. Must not: make a socket, connect, start a process. Which files is Landlock's to say.
+ */
+static int add_relay(scmp_filter_ctx f)
+{
+	static const int locks[] = { F_GETLK, F_SETLK, F_SETLKW };
+	int r = add_control(f);
+
+	if (r == 0)
+		r = add_all(f, SCMP_ACT_ALLOW, calls_relay, COUNT(calls_relay));
+	for (size_t i = 0; r == 0 && i < COUNT(locks); i++)
+		r = allow_if(f, "fcntl", equal(1, (scmp_datum_t)locks[i]));
+	for (size_t i = 0; r == 0 && i < COUNT(locks); i++)
+		r = allow_if(f, "fcntl64", equal(1, (scmp_datum_t)locks[i]));
+	if (r == 0)
+		r = allow_if(f, "clone", masked(0, CLONE_THREAD, CLONE_THREAD));
+	/* Its flags are in memory, out of a filter's sight; the C library then takes clone. */
+	return r < 0 ? r : add(f, SCMP_ACT_ERRNO(ENOSYS), "clone3", NULL, 0);
+}
+
 static int add_own(scmp_filter_ctx f, enum sandbox_role role)
 {
+	if (role == SANDBOX_RELAY)
+		return add_relay(f);
 	if (role == SANDBOX_UPLINK)
 		return add_uplink(f);
 	return role == SANDBOX_ENGINE ? add_engine(f) : add_control(f);
@@ -253,9 +284,9 @@ static int add_role(scmp_filter_ctx f, enum sandbox_role role)
 
 	if (SANDBOX_SANITIZED)
 		r = add_all(f, SCMP_ACT_ALLOW, calls_sanitizers, COUNT(calls_sanitizers));
-	if (r == 0 && !SANDBOX_SANITIZED && role != SANDBOX_UPLINK)
+	if (r == 0 && !SANDBOX_SANITIZED && role != SANDBOX_UPLINK && role != SANDBOX_RELAY)
 		r = add_all(f, SCMP_ACT_ERRNO(EACCES), refused_files, COUNT(refused_files));
-	if (r == 0 && !SANDBOX_SANITIZED)
+	if (r == 0 && !SANDBOX_SANITIZED && role != SANDBOX_RELAY)
 		r = add_all(f, SCMP_ACT_ERRNO(EPERM), refused, COUNT(refused));
 	if (r == 0 && !SANDBOX_SANITIZED)
 		r = add(f, SCMP_ACT_ERRNO(ENOTTY), "ioctl", NULL, 0);
@@ -295,9 +326,9 @@ static int add_monitor(scmp_filter_ctx f)
 
 int sandbox_seccomp(enum sandbox_role role)
 {
-	/* The monitor survives what it must not do: a guard that answers is worth more. */
-	uint32_t otherwise = role == SANDBOX_MONITOR ? SCMP_ACT_ERRNO(EPERM)
-						     : SCMP_ACT_KILL_PROCESS;
+	/* Monitor and relay survive what they must not do: that they answer is worth more. */
+	bool survives = role == SANDBOX_MONITOR || role == SANDBOX_RELAY;
+	uint32_t otherwise = survives ? SCMP_ACT_ERRNO(EPERM) : SCMP_ACT_KILL_PROCESS;
 	scmp_filter_ctx f = seccomp_init(otherwise);
 	int r;
 

@@ -64,7 +64,8 @@ static int close_sandbox(enum sandbox_role role)
 	struct sandbox_report report = { 0 };
 	int r = 0;
 
-	if (role != SANDBOX_MONITOR)
+	/* The relay starts a thread later, and is no role of somebody. */
+	if (role != SANDBOX_MONITOR && role != SANDBOX_RELAY)
 		r = sandbox_strip(role, &report);
 	if (r == 0)
 		r = sandbox_close(role, NULL, 0, &report);
@@ -149,6 +150,22 @@ static void test_roles_must_not(void **state)
 	}
 	if (!sandbox_relaxed())
 		must_not(SANDBOX_ENGINE, "close");
+}
+
+static void test_relay_must_not(void **state)
+{
+	static const char *const actions[] = { "socket",  "exec", "connect", "kill",
+					       "unshare", "dup",  "code" };
+	static const char *const strict[] = { "open", "ptrace", "fork" };
+
+	(void)state;
+	if (!has_seccomp())
+		skip();
+	LAB_NEEDS_NAMESPACE();
+	for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++)
+		must_not(SANDBOX_RELAY, actions[i]);
+	for (size_t i = 0; !sandbox_relaxed() && i < sizeof(strict) / sizeof(strict[0]); i++)
+		must_not(SANDBOX_RELAY, strict[i]);
 }
 
 static void test_monitor_must_not(void **state)
@@ -576,6 +593,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_actions_are_possible),
 		cmocka_unit_test(test_roles_must_not),
+		cmocka_unit_test(test_relay_must_not),
 		cmocka_unit_test(test_monitor_must_not),
 		cmocka_unit_test(test_roles_should),
 		cmocka_unit_test(test_engine_numbers),
