@@ -11,6 +11,7 @@
 #include "sleeper/bus.h"
 #include "sleeper/config.h"
 #include "sleeper/guard.h"
+#include "sleeper/idle.h"
 #include "sleeper/life.h"
 #include "sleeper/logind.h"
 #include "sleeper/services.h"
@@ -65,6 +66,7 @@ static int make(struct sleeper *s, const struct config *c)
 
 static void take_apart(struct sleeper *s)
 {
+	idle_free(s);
 	services_free(s);
 	wakupator_free(s->life->registration);
 	guard_free(s->guard);
@@ -128,6 +130,8 @@ static int run(struct sleeper *s, const struct config *c)
 		r = loop_signals_init(&s->life->signals, s->loop, signals, caught, s);
 	if (r == 0)
 		r = sleeper_watch(s);
+	if (r == 0)
+		r = idle_new(s);
 	if (r < 0)
 		return r;
 	guard_kick(s->guard, why_now());

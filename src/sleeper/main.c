@@ -1,6 +1,7 @@
 /*
  * rouse-sleeper: what a person or a unit asked for, and who does it.
  */
+#include "sleeper/check_runner.h"
 #include "sleeper/config.h"
 #include "sleeper/daemon.h"
 #include "sleeper/errand.h"
@@ -23,6 +24,8 @@ static int with_config(const struct options *o)
 	}
 	log_open("rouse-sleeper");
 	log_set_level(o->debug ? LOG_LEVEL_DEBUG : (enum log_level)c.log_level);
+	if (o->action == OPTIONS_RUN_CHECK)
+		return check_runner_main(&c);
 	if (o->action == OPTIONS_GOODBYE)
 		return errand_goodbye(&c, o->why);
 	if (o->action == OPTIONS_HELLO)

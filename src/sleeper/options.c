@@ -17,6 +17,10 @@ void options_help(FILE *to)
 	      "hibernate,\n"
 	      "                                               poweroff or halt\n"
 	      "rouse-sleeper [-c FILE] --hello                and behind it: the machine is awake\n"
+	      "rouse-sleeper [-c FILE] --run-check            runs one of the configured checks, "
+	      "for "
+	      "the socket\n"
+	      "                                               of rouse-sleeper-check@.service\n"
 	      "rouse-sleeper --help | --version\n"
 	      "\n"
 	      "FILE is " CONFIG_DEFAULT_FILE " unless -c names another.\n",
@@ -46,9 +50,13 @@ static int take_flag(struct options *o, const char *word, char *wrong)
 	static const struct {
 		const char *word;
 		enum options_action action;
-	} actions[] = { { "--check", OPTIONS_CHECK },	  { "--hello", OPTIONS_HELLO },
-			{ "--help", OPTIONS_HELP },	  { "-h", OPTIONS_HELP },
-			{ "--version", OPTIONS_VERSION }, { "-V", OPTIONS_VERSION } };
+	} actions[] = { { "--run-check", OPTIONS_RUN_CHECK },
+			{ "--check", OPTIONS_CHECK },
+			{ "--hello", OPTIONS_HELLO },
+			{ "--help", OPTIONS_HELP },
+			{ "-h", OPTIONS_HELP },
+			{ "--version", OPTIONS_VERSION },
+			{ "-V", OPTIONS_VERSION } };
 
 	if (strcmp(word, "--debug") == 0 || strcmp(word, "-d") == 0) {
 		o->debug = true;

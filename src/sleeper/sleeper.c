@@ -8,6 +8,7 @@
 #include "sleeper/bus.h"
 #include "sleeper/config.h"
 #include "sleeper/guard.h"
+#include "sleeper/idle.h"
 #include "sleeper/life.h"
 #include "sleeper/logind.h"
 #include "sleeper/services.h"
@@ -228,6 +229,8 @@ static void wake(struct sleeper *s)
 	announce(s);
 	if (s->logind)
 		logind_lock(s->logind);
+	if (s->idle)
+		idle_woken(s);
 	guard_kick(s->guard, WHY_RESUME);
 }
 
