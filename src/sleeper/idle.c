@@ -1,5 +1,6 @@
 #include "sleeper/idle.h"
 
+#include "sleeper/control.h"
 #include "sleeper/idle_parts.h"
 #include "sleeper/rtc.h"
 #include "sys/clock.h"
@@ -332,6 +333,7 @@ void idle_woken(struct sleeper *s)
 	idle_woke(&i->times, clock_monotonic_us());
 	if (settings.after_us)
 		loop_timer_set(&i->timer, clock_monotonic_us() + s->config->idle_interval);
+	control_woken(s);
 }
 
 int idle_new(struct sleeper *s)
