@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "proto/registration.h"
+#include "sys/discover.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,6 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define DISCOVER_MS 2500 /* a guard waits up to 1.2 s with its answer */
 #define STACK_SIZE (256 * 1024)
 
 int ends_split(const char *text, char ret_host[static ENDS_HOST], uint16_t *ret_port)
@@ -146,12 +148,34 @@ static void resolve(struct work *w)
 	freeaddrinfo(all);
 }
 
+static void discover(struct work *w)
+{
+	struct discovered guards[DISCOVER_GUARDS];
+	int n = discover_guards(DISCOVER_MS, w->interface, guards,
+				sizeof(guards) / sizeof(guards[0]));
+
+	for (int i = 0; i < n; i++) {
+		for (size_t k = 0; k < guards[i].addresses_n; k++) {
+			const struct addr *a = &guards[i].addresses[k];
+			const struct link_end e = { .addr = *a,
+						    .port = guards[i].port,
+						    .scope = addr_is_link_local(a)
+								     ? (uint32_t)guards[i].ifindex
+								     : 0 };
+
+			ends_add(&w->found, &e);
+		}
+	}
+}
+
 static void *work_main(void *context)
 {
 	struct work *w = context;
 
 	if (w->host[0])
 		resolve(w);
+	if (w->interface[0])
+		discover(w);
 	(void)!write(w->done_fd, "", 1);
 	let_go(w);
 	return NULL;
