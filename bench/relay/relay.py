@@ -23,7 +23,7 @@ from common import Report  # noqa: E402  pylint: disable=wrong-import-position
 
 BUILD = pathlib.Path(os.environ.get("ROUSE_BUILD", ROOT / "build"))
 OFF = ("connects-per-address", "requests-per-address", "failures-per-address", "phrases-per-address",
-       "requests-per-grant", "requests-per-home")
+       "enrolments-per-address", "requests-per-grant", "requests-per-home")
 
 
 def compile_c(folder, name, sources=(), libraries=()):

@@ -187,6 +187,17 @@ static void count_streams(void *context, struct route_home *h)
 	*(uint64_t *)context += h->streams_n;
 }
 
+static bool metrics_allowed(const struct call *c)
+{
+	const struct config *config = &c->relay->config;
+	bool local = addr_is_loopback(&c->client);
+
+	for (size_t i = 0; i < config->proxies_n; i++)
+		local = local || prefix_contains(&config->proxies[i], &c->client);
+	return config->metrics == CONFIG_METRICS_ALL ||
+	       (config->metrics == CONFIG_METRICS_LOCAL && local);
+}
+
 static void serve_metrics(struct call *c)
 {
 	struct relay *r = c->relay;
@@ -200,6 +211,11 @@ static void serve_metrics(struct call *c)
 	struct buffer body = { 0 };
 	struct reply reply = { .status = 200, .type = "text/plain; version=0.0.4" };
 
+	/* As if it were not there. */
+	if (!metrics_allowed(c)) {
+		call_failed(c, PROBLEM_NOT_FOUND, NULL);
+		return;
+	}
 	route_each(&r->route, count_streams, &levels.streams);
 	metrics_write(&r->metrics, &levels, &body);
 	if (body.failed) {

@@ -235,6 +235,7 @@ static const struct type listen_list = { parse_listen, print_listen, true };
 static const struct type proxy_list = { parse_proxy, print_proxy, true };
 
 static const char *const enrolments[] = { "invite", "open", NULL };
+static const char *const metrics[] = { "local", "off", "all", NULL };
 static const char *const levels[] = { "error", "warning", "notice", "info", "debug", NULL };
 
 #define AT(member) offsetof(struct config, member)
@@ -247,6 +248,7 @@ static const struct key keys[] = {
 	{ "database", &path, AT(database), "/var/lib/rouse-relay/relay.db", 0, 0, NULL },
 	{ "trusted-proxy", &proxy_list, AT(proxies), "", 0, 0, NULL },
 	{ "enrolment", &choice, AT(enrolment_open), "invite", 0, 0, enrolments },
+	{ "metrics", &choice, AT(metrics), "local", 0, 0, metrics },
 	{ "log-level", &choice, AT(log_level), "info", 0, 0, levels },
 	{ "heartbeat", &duration, AT(heartbeat_us), "40s", 25000000, 55000000, NULL },
 	{ "drain", &duration, AT(drain_us), "30s", 0, 300000000, NULL },
@@ -260,6 +262,7 @@ static const struct key keys[] = {
 	{ "requests-per-address", &rate, AT(requests), "300/1min", 0, 0, NULL },
 	{ "failures-per-address", &rate, AT(failures), "30/10min", 0, 0, NULL },
 	{ "phrases-per-address", &rate, AT(phrases), "30/10min", 0, 0, NULL },
+	{ "enrolments-per-address", &rate, AT(enrolments), "20/1h", 0, 0, NULL },
 	{ "requests-per-grant", &rate, AT(grants), "30/1min", 0, 0, NULL },
 	{ "requests-per-home", &rate, AT(homes), "120/1min", 0, 0, NULL },
 };

@@ -17,6 +17,9 @@
 #define CONFIG_PROXIES_MAX 16
 #define CONFIG_DEFAULT_FILE "/etc/rouse/rouse-relay.conf"
 
+/* Who gets /metrics: this host and trusted proxies' hosts; nobody; everybody. */
+enum config_metrics { CONFIG_METRICS_LOCAL, CONFIG_METRICS_OFF, CONFIG_METRICS_ALL };
+
 struct config_endpoint {
 	struct addr addr;
 	uint16_t port;
@@ -30,11 +33,12 @@ struct config {
 	char database[CONFIG_PATH_MAX + 1];
 	char public_url[RELAY_ORIGIN_MAX + 1]; /* an origin */
 	uint8_t enrolment_open; /* 0: invite, 1: open */
+	uint8_t metrics; /* enum config_metrics */
 	uint8_t log_level; /* enum log_level */
 	uint64_t connections, connections_per_address, handshakes;
 	uint64_t streams_per_home, events_per_home, waiting_per_home;
 	uint64_t heartbeat_us, drain_us;
-	struct rate connects, requests, failures, phrases, grants, homes;
+	struct rate connects, requests, failures, phrases, enrolments, grants, homes;
 };
 
 /*

@@ -163,6 +163,17 @@ static void on_stored(struct store_op *op)
 		refuse(g, op->result > 0 ? why[op->result] : "busy");
 }
 
+/* Where everybody may bring homes, not so many that the database is theirs. */
+static bool may_enrol(const struct guard *g)
+{
+	struct relay *r = g->visitor->relay;
+	uint8_t key[LIMIT_ADDRESS_MAX];
+
+	return limits_take(&r->limits, LIMIT_ENROLMENT, key,
+			   limit_address(&g->joining->client, key), &r->config.enrolments,
+			   clock_monotonic_us()) == 0;
+}
+
 static void enrol(struct guard *g, struct join *j)
 {
 	struct relay *r = g->visitor->relay;
@@ -170,6 +181,10 @@ static void enrol(struct guard *g, struct join *j)
 
 	if (!j->invited && !r->config.enrolment_open) {
 		refuse(g, "not-enrolled");
+		return;
+	}
+	if (r->config.enrolment_open && !may_enrol(g)) {
+		refuse(g, "busy");
 		return;
 	}
 	j->invited = j->invited && !r->config.enrolment_open;

@@ -19,7 +19,7 @@ PROGRAM = BUILD / "rouse-relay"
 
 # Far beyond what a test does; the tests of limits set their own.
 OPEN = {"connections-per-address": "0", "connects-per-address": "off", "requests-per-address": "off",
-        "failures-per-address": "off", "phrases-per-address": "off", "requests-per-grant": "off",
+        "failures-per-address": "off", "enrolments-per-address": "off", "phrases-per-address": "off", "requests-per-grant": "off",
         "requests-per-home": "off", "drain": "2s"}
 
 

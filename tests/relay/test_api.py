@@ -160,6 +160,15 @@ def test_metrics(home):
     assert said["answers_total"] == 6 and said["requests_waiting"] == 0
 
 
+@pytest.mark.parametrize("allowed, here, outside", [("local", 200, 404), ("off", 404, 404), ("all", 200, 200)])
+def test_metrics_are_not_for_everybody(relays, allowed, here, outside):
+    relay = relays(metrics=allowed, trusted_proxy="127.0.0.0/8")
+    assert relay.ask("GET", "/metrics")[0] == here
+    for client in ("192.0.2.1", "127.0.0.1, 2001:db8::1"):
+        assert relay.ask("GET", "/metrics", headers={"X-Forwarded-For": client})[0] == outside
+    assert relay.ask("GET", "/healthz")[0] == 200
+
+
 def test_check_and_usage(relays):
     relay = relays(start=False)
     said = relay.run("--check")

@@ -219,6 +219,21 @@ def test_limits(relays, guards):
     assert relay.metrics()["http_limited_total"] == 6
 
 
+def test_open_enrolment_is_limited_by_address(relays, guards):
+    """A stranger does not fill the database with homes; those that are there come back as ever."""
+    relay = relays(enrolment="open", enrolments_per_address="3/1h")
+    first = guards(relay)
+    said = [guards(relay, join=False).connect() for _ in range(4)]
+    assert [m["t"] for m in said] == ["joined", "joined", "refused", "refused"] and said[2]["why"] == "busy"
+    first.close()
+    first.join()
+    assert len(relay.run("homes").stdout.splitlines()) == 3
+    # With invitations it is the operator who decides.
+    invited = relays(enrolments_per_address="1/1h")
+    for _ in range(3):
+        assert guards(invited, join=False).connect(invited.invite()["invitation"])["t"] == "joined"
+
+
 def test_requests_of_an_address_behind_a_proxy(relays):
     relay = relays(requests_per_address="3/1min", trusted_proxy="127.0.0.0/8")
 

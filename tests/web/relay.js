@@ -14,7 +14,7 @@ import { promisify } from 'node:util';
 const here = (name) => fileURLToPath(new URL(name, import.meta.url));
 const PROGRAM = path.join(process.env.ROUSE_BUILD ?? here('../../build'), 'rouse-relay');
 const OPEN = ['connections-per-address = 0', 'connects-per-address = off', 'requests-per-address = off', 'failures-per-address = off',
-	'phrases-per-address = off', 'requests-per-grant = off', 'requests-per-home = off', 'drain = 1s'];
+	'phrases-per-address = off', 'enrolments-per-address = off', 'requests-per-grant = off', 'requests-per-home = off', 'drain = 1s'];
 
 export const built = fs.existsSync(PROGRAM);
 
