@@ -10,6 +10,7 @@
 #include "sleeper/arm.h"
 #include "sleeper/bus.h"
 #include "sleeper/config.h"
+#include "sleeper/control.h"
 #include "sleeper/guard.h"
 #include "sleeper/idle.h"
 #include "sleeper/life.h"
@@ -66,6 +67,7 @@ static int make(struct sleeper *s, const struct config *c)
 
 static void take_apart(struct sleeper *s)
 {
+	control_free(s);
 	idle_free(s);
 	services_free(s);
 	wakupator_free(s->life->registration);
@@ -132,6 +134,8 @@ static int run(struct sleeper *s, const struct config *c)
 		r = sleeper_watch(s);
 	if (r == 0)
 		r = idle_new(s);
+	if (r == 0)
+		r = control_new(s);
 	if (r < 0)
 		return r;
 	guard_kick(s->guard, why_now());

@@ -3,6 +3,7 @@
 
 #include "proto/keys.h"
 #include "sleeper/config.h"
+#include "sleeper/control.h"
 #include "sleeper/guard_parts.h"
 #include "sys/clock.h"
 #include "sys/entropy.h"
@@ -62,6 +63,8 @@ void guard_stand(struct guard *g, enum guard_lease l, const char *error)
 	case GUARD_LEASES:
 		break;
 	}
+	if (g->s->control)
+		control_lease(g->s);
 }
 
 enum guard_lease guard_lease_state(const struct guard *g)

@@ -4,6 +4,7 @@
 #include "sleeper/guard_parts.h"
 
 #include "sleeper/config.h"
+#include "sleeper/control.h"
 #include "sys/clock.h"
 #include "sys/log.h"
 
@@ -278,7 +279,11 @@ void guard_lines_sealed(struct guard *g, const char *line, size_t n)
 		take_result(g, &told);
 		break;
 	case TELL_ASK:
+		control_asked(g->s, told.ask, told.text);
+		break;
 	case TELL_TESTED:
+		control_tested(g->s, &told);
+		break;
 	case TELL_KINDS:
 		break;
 	}

@@ -81,6 +81,49 @@ def goodbye(sleeper):
     return sleeper.errand("--goodbye", "suspend")
 
 
+def test_goodbye_by_the_unit_and_hello(box):
+    """What the unit Before=sleep.target says to the daemon; twice is once."""
+    sleeper, guard = running(box)
+    with sleeper, guard:
+        sleeper.wait_log("stands in")
+        for _ in range(2):
+            out = goodbye(sleeper)
+            assert out.returncode == 0, out.stderr
+        assert guard.words()[-1:] == ["goodbye suspend"] and guard.words().count("goodbye suspend") == 1
+        time.sleep(1.5)
+        assert len(guard.connections) == 1, "it is gone, and does not come back by itself"
+        assert sleeper.errand("--hello").returncode == 0
+        guard.wait("lease resume")
+        assert sleeper.ask({"command": "status"})[0]["sleeper"]["woken"]
+        # And once more, now that it is awake.
+        assert goodbye(sleeper).returncode == 0 and guard.words().count("goodbye suspend") == 2
+
+
+def test_goodbye_by_the_daemon_never_takes_long(box):
+    sleeper, guard = running(box)
+    with sleeper, guard:
+        sleeper.wait_log("stands in")
+        guard.lie = "mute"
+        began = time.monotonic()
+        out = goodbye(sleeper)
+        assert 1 < time.monotonic() - began < 2.5 and out.returncode != 0
+        assert "did not reach the guard" in sleeper.log()
+
+
+def test_goodbye_over_a_connection_that_died(box):
+    """The guard was started anew without a word: the goodbye comes over a new connection."""
+    sleeper, guard = running(box)
+    with sleeper:
+        sleeper.wait_log("stands in")
+        box.lan.guard_host.ns.ip("link set eth0 down")      # what would say that it is over is lost
+        guard.close()
+        box.lan.guard_host.ns.ip("link set eth0 up")
+        with FalseGuard(box.lan.guard_host.ns, sleeper.key) as again:
+            out = goodbye(sleeper)
+            assert out.returncode == 0, sleeper.log()
+            assert again.words() == ["goodbye suspend"]
+
+
 def test_goodbye_without_a_daemon(box):
     with Sleeper(box) as sleeper, FalseGuard(box.lan.guard_host.ns, sleeper.key) as guard:
         out = goodbye(sleeper)
