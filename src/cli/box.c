@@ -11,6 +11,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +21,7 @@
 #define ENTRIES_MAX 4096
 #define DEPTH_MAX 4
 #define CONNECT_MS 2000
+#define MDNS_MS 1000
 
 /* --- files --- */
 
@@ -232,6 +234,36 @@ static int read_pairing(struct box *b, const char *folder)
 	return r;
 }
 
+/* An address that needs no zone is better, IPv4 best: it is what people know. */
+static const struct addr *best_address(const struct discovered *d)
+{
+	const struct addr *best = &d->addresses[0];
+
+	for (size_t i = 0; i < d->addresses_n; i++) {
+		const struct addr *a = &d->addresses[i];
+
+		if (a->family == 4 && !addr_is_link_local(a))
+			return a;
+		if (addr_is_link_local(best) && !addr_is_link_local(a))
+			best = a;
+	}
+	return best;
+}
+
+void box_take_guard(struct box *b, const struct discovered *d)
+{
+	const struct addr *a = best_address(d);
+	char name[IF_NAMESIZE];
+	char text[ADDR_TEXT];
+	bool zone = a->family == 6 && addr_is_link_local(a) &&
+		    if_indextoname((unsigned int)d->ifindex, name);
+
+	(void)snprintf(b->guard.host, sizeof(b->guard.host), "%s%s%s", addr_format(a, text),
+		       zone ? "%" : "", zone ? name : "");
+	(void)snprintf(b->guard.port, sizeof(b->guard.port), "%u", d->port);
+	b->guard_from = "found by mDNS";
+}
+
 static void choose_guard(struct box *b, const char *named)
 {
 	if (named && dial_parse(named, &b->guard)) {
@@ -243,13 +275,11 @@ static void choose_guard(struct box *b, const char *named)
 	} else if (b->sleeper.error == 0 && dial_parse(b->sleeper.guard, &b->guard)) {
 		b->guard_from = "of the pairing";
 	} else if (b->found > 0) {
-		(void)addr_format(&b->guards[0].addresses[0], b->guard.host);
-		(void)snprintf(b->guard.port, sizeof(b->guard.port), "%u", b->guards[0].port);
-		b->guard_from = "found by mDNS";
+		box_take_guard(b, &b->guards[0]);
 	}
 }
 
-static void try_guard(struct box *b)
+void box_try_guard(struct box *b)
 {
 	uint64_t start = clock_now().us;
 	int fd;
@@ -302,10 +332,10 @@ int box_open(struct box *b, const struct cli *c, const struct box_options *o)
 	box_ask_guard(b);
 	decide_what_it_is(b);
 	if (b->has_guard || (b->paired != 0 && !o->guard))
-		b->found = -ENOSYS;
+		b->found = discover_guards(MDNS_MS, NULL, b->guards, BOX_GUARDS);
 	if (b->machine) {
 		choose_guard(b, o->guard);
-		try_guard(b);
+		box_try_guard(b);
 	}
 	box_look_at_interface(b, o->interface	      ? o->interface :
 				 b->paired == 0	      ? b->pairing.interface :

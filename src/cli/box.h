@@ -114,6 +114,11 @@ struct box_options {
 int box_open(struct box *b, const struct cli *c, const struct box_options *o);
 void box_close(struct box *b);
 
+/* One that was found, instead. */
+void box_take_guard(struct box *b, const struct discovered *d);
+/* Connects to b->guard and closes: guard_error, guard_address and guard_us say how that went. */
+void box_try_guard(struct box *b);
+
 /* The interface `name`, or the one towards b->guard_address, or the default one, and what is below it. */
 void box_look_at_interface(struct box *b, const char *name);
 

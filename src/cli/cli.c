@@ -139,9 +139,29 @@ const struct cli_command cli_commands[] = {
 	  "  --interface NAME   the interface to look at (default: the one towards the guard)\n"
 	  "  --state FOLDER     the sleeper's state (default: " PAIRING_STATE_FOLDER ")\n\n"
 	  "Exit status: 0 no problem, 1 problems.\n",
-	  "sudo rouse doctor", cli_doctor },
+	  "rouse doctor WOL-ARMED", cli_doctor },
 	{ "version", "", "the versions of this program and of the guard",
 	  "Prints the version of this program and of the guard that runs here.\n", "rouse version",
+	{ "setup", "[--guard HOST[:PORT]] [--code DIGITS] [OPTION]...",
+	  "make this machine sleep and wake, with a proof",
+	  "Runs on the machine that shall sleep: finds the guard, pairs with it (run `sudo rouse "
+	  "pair` there:\nit shows six digits), starts rouse-sleeper, lists what will wake the "
+	  "machine, "
+	  "and tests it: the\nmachine falls asleep, the guard wakes it, the clock's alarm is the "
+	  "safety "
+	  "net. Running it again is\nsafe: it keeps what is good.\n\n"
+	  "  --guard HOST[:PORT]  the guard (default: the paired one, or what answers to multicast "
+	  "DNS)\n"
+	  "  --code DIGITS      the six digits, instead of asking for them\n"
+	  "  --name NAME        what the guard calls this machine (default: the host's name)\n"
+	  "  --interface NAME   the interface to the LAN (default: the one towards the guard)\n"
+	  "  --again            pair anew although there is a pairing\n"
+	  "  --no-test          without the test: nothing is suspended\n"
+	  "  --yes              ask nothing; this agrees to the test\n"
+	  "  --json             the result as data, see rouse(1); needs --yes\n"
+	  "  --state FOLDER     the sleeper's state (default: " PAIRING_STATE_FOLDER ")\n\n"
+	  "Exit status: 0 done, 4 the test failed, 1 anything else.\n",
+	  "rouse setup --guard 192.0.2.1 --code 123456", cli_setup },
 	  cli_version },
 	{ NULL, NULL, NULL, NULL, NULL, NULL },
 };

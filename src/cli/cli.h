@@ -83,4 +83,5 @@ enum cli_exit cli_revoke(struct cli *c, int argc, char **argv);
 enum cli_exit cli_doctor(struct cli *c, int argc, char **argv);
 enum cli_exit cli_version(struct cli *c, int argc, char **argv);
 
+enum cli_exit cli_setup(struct cli *c, int argc, char **argv);
 #endif

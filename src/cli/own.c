@@ -1,11 +1,14 @@
 #include "cli/own.h"
 
+#include "proto/registration.h"
+
 #include <errno.h>
 #include <ifaddrs.h>
 #include <netinet/in.h>
 #include <netpacket/packet.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 static struct addr address_of(const struct sockaddr *s)
 {
@@ -80,4 +83,18 @@ int own_by_address(const struct addr *a, struct own *ret)
 	}
 	freeifaddrs(all);
 	return r;
+}
+
+void own_machine_name(const char *wanted, const struct mac *mac, char to[static SPEC_NAME_MAX + 1])
+{
+	char host[256] = "";
+
+	(void)gethostname(host, sizeof(host) - 1);
+	host[strcspn(host, ".")] = 0;
+	if (!wanted)
+		wanted = host;
+	if (spec_name_valid(wanted, strlen(wanted)))
+		memcpy(to, wanted, strlen(wanted) + 1);
+	else
+		registration_default_name(mac, to);
 }

@@ -21,4 +21,7 @@ struct own {
 int own_by_address(const struct addr *a, struct own *ret);
 int own_by_name(const char *interface, struct own *ret);
 
+/* What this machine is called: as `wanted` (NULL: nothing is), else as the host, else after its MAC. */
+void own_machine_name(const char *wanted, const struct mac *mac, char to[static SPEC_NAME_MAX + 1]);
+
 #endif

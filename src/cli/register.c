@@ -50,32 +50,13 @@ static bool complete(struct registering *r, int fd)
 			     r->guard.host);
 		return false;
 	}
+	own_machine_name(r->name, &s->mac, s->name);
 	for (size_t i = 0; i < own.addresses_n && !given; i++)
 		(void)spec_add_address(s, &own.addresses[i]);
 	if (s->addresses_n == 0) {
 		cli_complain(r->cli, "this machine has no address there; give one with --address");
 		return false;
 	}
-	return true;
-}
-
-static bool take_name(struct registering *r)
-{
-	struct spec *s = &r->what.spec;
-	char host[256] = "";
-
-	if (r->name) {
-		if (!spec_name_valid(r->name, strlen(r->name)))
-			return false;
-		memcpy(s->name, r->name, strlen(r->name) + 1);
-		return true;
-	}
-	(void)gethostname(host, sizeof(host) - 1);
-	host[strcspn(host, ".")] = 0;
-	if (spec_name_valid(host, strlen(host)))
-		memcpy(s->name, host, strlen(host) + 1);
-	else
-		registration_default_name(&s->mac, s->name);
 	return true;
 }
 
@@ -162,7 +143,7 @@ static enum cli_exit do_register(struct registering *r)
 		cli_complain(r->cli, "%s", problem);
 		return CLI_FAILED;
 	}
-	ok = complete(r, fd) && take_name(r) && exchange(r, fd, reply, sizeof(reply));
+	ok = complete(r, fd) && exchange(r, fd, reply, sizeof(reply));
 	close(fd);
 	if (!ok)
 		return CLI_FAILED;
