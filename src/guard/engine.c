@@ -19,6 +19,7 @@
 #define BATCHES_AT_ONCE 8 /* then others get their turn */
 #define TICKS_AT_ONCE 64
 #define WAITING_MAX (8U << 20) /* bytes of requests to a monitor that is slow */
+#define BLAMED 200000 /* us: until a control that was blamed is ended */
 
 /* Pools of the core: their bounds are what peers can make the engine hold. */
 #define HOLD_SLOTS 1024 /* held packets, of all machines */
@@ -155,20 +156,20 @@ static void hear_settings(struct engine *e, const struct ipc_settings *s)
 	home_configure(e->home, &h, clock_now());
 }
 
-static const struct ipc_message *checked(const struct channel_message *c, const char *from)
+static const struct ipc_message *checked(const struct channel_message *c)
 {
 	const struct ipc_message *m = c->bytes;
 
 	if (ipc_check(m, c->length))
 		return m;
-	log_error("engine: a malformed message from %s", from);
+	log_error("engine: a malformed message from the monitor");
 	exit(EXIT_FAILURE);
 }
 
 static void monitor_said(void *context, struct channel_message *c)
 {
 	struct engine *e = context;
-	const struct ipc_message *m = checked(c, "the monitor");
+	const struct ipc_message *m = checked(c);
 	struct moment now = clock_now();
 
 	switch (m->kind) {
@@ -212,11 +213,35 @@ static void monitor_said(void *context, struct channel_message *c)
 	engine_set_tick(e);
 }
 
+void engine_blame_control(struct engine *e)
+{
+	struct ipc_message m = { .kind = IPC_BLAME };
+	uint64_t now = clock_monotonic_us();
+
+	/* What the same process said behind it must not cost the next one its life. */
+	if (now < e->blamed_until)
+		return;
+	e->blamed_until = now + BLAMED;
+	engine_tell_monitor(e, &m);
+}
+
+/* Control is the more exposed: what it says wrongly costs its own life, not the guard's. */
+static void control_malformed(void *context)
+{
+	struct engine *e = context;
+
+	log_error("engine: a malformed message from control");
+	engine_blame_control(e);
+}
+
 static void control_said(void *context, struct channel_message *c)
 {
 	struct engine *e = context;
 
-	engine_request(e, checked(c, "control"), clock_now());
+	if (ipc_check(c->bytes, c->length))
+		engine_request(e, c->bytes, clock_now());
+	else
+		control_malformed(e);
 	engine_set_tick(e);
 }
 
@@ -291,6 +316,8 @@ static int start(struct engine *e)
 		r = channel_new(e->loop, ROLE_FD_SISTER, IPC_BYTES_MAX, WAITING_MAX,
 				&(struct channel_handler){ control_said, channel_ended, e },
 				&e->control);
+	if (r >= 0)
+		channel_bear(e->control, control_malformed);
 	if (r >= 0)
 		r = engine_relay_init(e);
 	if (r >= 0)

@@ -52,6 +52,7 @@ struct engine {
 	const uint8_t *current_packet;
 	const uint32_t *asker; /* uid of who caused what the core does now, or NULL */
 	const struct addr *registrant; /* who registered it, while the core takes it in, or NULL */
+	uint64_t blamed_until; /* control was: it will be another one by then, us */
 	bool going; /* GO was said */
 };
 
@@ -67,6 +68,8 @@ void engine_tell_monitor(struct engine *e, const struct ipc_message *m);
 /* engine_requests.c: control's requests, and the store's answers to them */
 int engine_requests_init(struct engine *e);
 void engine_request(struct engine *e, const struct ipc_message *m, struct moment now);
+/* It said what it may not say: the monitor ends it. */
+void engine_blame_control(struct engine *e);
 void engine_machine_granted(struct engine *e, const struct ipc_message *m, struct moment now);
 void engine_machine_forgotten(struct engine *e, const struct ipc_message *m, struct moment now);
 /* "uid 1000" */

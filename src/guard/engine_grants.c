@@ -367,13 +367,19 @@ void engine_uplink_said(struct engine *e, const struct ipc_message *m, struct mo
 	}
 }
 
+static void malformed(void *context)
+{
+	(void)context;
+	log_error("engine: a malformed message from the uplink");
+}
+
 static void said(void *context, struct channel_message *c)
 {
 	struct relayed *r = context;
 	const struct ipc_message *m = c->bytes;
 
 	if (!ipc_check(m, c->length)) {
-		log_error("engine: a malformed message from the uplink");
+		malformed(r);
 		return;
 	}
 	engine_uplink_said(r->engine, m, clock_now());
@@ -422,6 +428,7 @@ void engine_relay_port_answer(struct engine *e, uint8_t interface, const struct 
 int engine_relay_init(struct engine *e)
 {
 	struct relayed *r = calloc(1, sizeof(*r));
+	int f;
 
 	if (!r)
 		return -ENOMEM;
@@ -432,6 +439,9 @@ int engine_relay_init(struct engine *e)
 	r->rotate_at = NEVER;
 	list_init(&r->pendings);
 	entropy_bytes(r->decoy, sizeof(r->decoy));
-	return channel_new(e->loop, ROLE_FD_UPLINK, sizeof(struct ipc_message), UPLINK_WAITING,
-			   &(struct channel_handler){ said, ended, r }, &r->uplink);
+	f = channel_new(e->loop, ROLE_FD_UPLINK, sizeof(struct ipc_message), UPLINK_WAITING,
+			&(struct channel_handler){ said, ended, r }, &r->uplink);
+	if (f >= 0)
+		channel_bear(r->uplink, malformed);
+	return f;
 }

@@ -500,6 +500,6 @@ void engine_request(struct engine *e, const struct ipc_message *m, struct moment
 	default:
 		log_error("engine: control said %s, which is not its to say",
 			  ipc_kind_name(m->kind));
-		exit(EXIT_FAILURE);
+		engine_blame_control(e);
 	}
 }

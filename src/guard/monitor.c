@@ -46,7 +46,8 @@ static int choose_identity(struct identity *ret_identity)
 			return -ENOENT;
 		}
 		log_notice("there is no user " USER
-			   " (./run install makes it): running as " USER_WITHOUT_INSTALLATION);
+			   " (./run install makes it): running as " USER_WITHOUT_INSTALLATION
+			   ", whose other programs can read the state and end the guard");
 	}
 	*ret_identity = id;
 	return 0;

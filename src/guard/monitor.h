@@ -25,8 +25,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define DEATHS_MAX 5 /* of one role within DEATHS_WINDOW: then the daemon gives up */
+/*
+ * A role that dies is started again at once, so often within a minute; then after a pause that doubles, until it has lived a
+ * minute. One that never lived long enough to serve anybody has a flaw that no pause mends: the daemon gives up.
+ */
+#define DEATHS_MAX 5
 #define DEATHS_WINDOW 60000000 /* us */
+#define SERVED_AFTER 2000000 /* us */
+#define PAUSE_FIRST 1000000 /* us */
+#define PAUSE_MOST 60000000 /* us */
 
 enum role_kind { ROLE_ENGINE, ROLE_CONTROL, ROLE_KINDS };
 
@@ -39,6 +46,10 @@ struct role {
 	struct loop_watch ended; /* of the pidfd */
 	struct channel *channel;
 	bool watching;
+	struct loop_timer again; /* after a pause */
+	uint64_t started; /* us */
+	uint64_t pause; /* the last one, us; 0: none is due */
+	bool served; /* some process of it did */
 	uint64_t deaths[DEATHS_MAX]; /* when, the oldest overwritten */
 	size_t deaths_n;
 };
@@ -82,6 +93,8 @@ void machines_sync_soon(struct monitor *m);
 /* monitor_roles.c: starting, feeding and watching engine and control */
 int roles_init(struct monitor *m);
 int roles_start(struct monitor *m);
+/* It said what it may not say; what comes after it is a new process. */
+void role_end(struct monitor *m, enum role_kind kind);
 void roles_stop(struct monitor *m);
 void role_tell(struct monitor *m, enum role_kind kind, const struct ipc_message *q);
 void role_tell_with(struct monitor *m, enum role_kind kind, const struct ipc_message *q, int fd);

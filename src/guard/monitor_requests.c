@@ -105,6 +105,9 @@ void monitor_engine_said(struct monitor *m, const struct ipc_message *q)
 	case IPC_RELEASE:
 		on_release(m, q);
 		return;
+	case IPC_BLAME:
+		role_end(m, ROLE_CONTROL);
+		return;
 	case IPC_LOCAL:
 		on_local(m, q);
 		return;

@@ -129,17 +129,58 @@ static void forget_process(struct role *r)
 	r->channel = NULL;
 }
 
-/* Too many deaths in too short a time. */
-static bool keeps_dying(struct role *r)
+/* Too many deaths in too short a time, and not a minute's life since. */
+static bool keeps_dying(struct role *r, uint64_t now)
 {
-	uint64_t now = clock_monotonic_us();
 	uint64_t oldest = r->deaths[r->deaths_n % DEATHS_MAX];
+	uint64_t lived = now - r->started;
 
+	r->served = r->served || lived >= SERVED_AFTER;
+	if (lived >= DEATHS_WINDOW)
+		r->pause = 0;
 	r->deaths[r->deaths_n++ % DEATHS_MAX] = now;
-	return r->deaths_n > DEATHS_MAX && now - oldest < DEATHS_WINDOW;
+	return r->pause > 0 || (r->deaths_n > DEATHS_MAX && now - oldest < DEATHS_WINDOW);
 }
 
 static int start(struct role *r);
+
+static void start_again(void *context)
+{
+	struct role *r = context;
+
+	loop_timer_set(&r->again, NEVER);
+	if (start(r) < 0)
+		give_up(r->monitor, "it could not be started again");
+}
+
+/* `why` it ended this time. Whoever can make it die must not be able to switch the guard off for good. */
+static void pause_or_give_up(struct role *r, const char *why)
+{
+	char text[256];
+
+	if (!r->served) {
+		log_error("%s", why);
+		snprintf(text, sizeof(text),
+			 "the %s died %d times and never served anybody: giving up; please report "
+			 "this with the log above",
+			 words[r->kind].name, DEATHS_MAX + 1);
+		give_up(r->monitor, text);
+		return;
+	}
+	r->pause = r->pause == 0 ? PAUSE_FIRST : r->pause * 2;
+	if (r->pause > PAUSE_MOST)
+		r->pause = PAUSE_MOST;
+	log_error("%s, again and again: it is started again in %u s; please report this with the "
+		  "log above",
+		  why, (unsigned int)(r->pause / 1000000));
+	loop_timer_set(&r->again, clock_monotonic_us() + r->pause);
+}
+
+void role_end(struct monitor *m, enum role_kind kind)
+{
+	log_error("the %s is ended for what it said", words[kind].name);
+	(void)role_signal(&m->roles[kind].process, SIGKILL);
+}
 
 static void ended(void *context, unsigned int what)
 {
@@ -155,18 +196,12 @@ static void ended(void *context, unsigned int what)
 		return;
 	snprintf(why, sizeof(why), "the %s ended unexpectedly (%s %d)", words[r->kind].name,
 		 end.killed ? "signal" : "status", end.code);
-	if (keeps_dying(r)) {
-		log_error("%s", why);
-		snprintf(why, sizeof(why),
-			 "the %s died %d times within a minute: giving up; please report this with "
-			 "the log above",
-			 words[r->kind].name, DEATHS_MAX + 1);
-		give_up(r->monitor, why);
+	if (keeps_dying(r, clock_monotonic_us())) {
+		pause_or_give_up(r, why);
 		return;
 	}
 	log_warning("%s; it is started again", why);
-	if (start(r) < 0)
-		give_up(r->monitor, "it could not be started again");
+	start_again(r);
 }
 
 static int start(struct role *r)
@@ -192,6 +227,7 @@ static int start(struct role *r)
 		close(ends[0]);
 		return e;
 	}
+	r->started = clock_monotonic_us();
 	e = loop_watch_init(&r->ended, m->loop, r->process.pidfd, LOOP_READ, ended, r);
 	r->watching = e >= 0;
 	if (e >= 0)
@@ -207,13 +243,19 @@ static int start(struct role *r)
 
 int roles_init(struct monitor *m)
 {
+	int e = 0;
+
 	for (int k = 0; k < ROLE_KINDS; k++) {
-		m->roles[k].monitor = m;
-		m->roles[k].kind = (enum role_kind)k;
-		m->roles[k].process.pidfd = -1;
+		struct role *r = &m->roles[k];
+
+		r->monitor = m;
+		r->kind = (enum role_kind)k;
+		r->process.pidfd = -1;
 		m->sisters[k] = -1;
+		if (e >= 0)
+			e = loop_timer_init(&r->again, m->loop, start_again, r);
 	}
-	return channel_pair(m->sisters);
+	return e < 0 ? e : channel_pair(m->sisters);
 }
 
 int roles_start(struct monitor *m)
@@ -229,6 +271,7 @@ void roles_stop(struct monitor *m)
 	for (int k = 0; k < ROLE_KINDS; k++) {
 		if (m->roles[k].channel)
 			(void)channel_drain(m->roles[k].channel, STOP_WAIT);
+		loop_timer_done(&m->roles[k].again);
 		forget_process(&m->roles[k]);
 		role_kill(&m->roles[k].process);
 		if (m->sisters[k] >= 0)

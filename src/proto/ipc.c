@@ -240,6 +240,7 @@ static const struct form forms[IPC_KINDS] = {
 	[IPC_PAST] = { "past", BODY(past), past_sane },
 	[IPC_EVENT] = { "event", BODY(event), happened_sane },
 	[IPC_PAIRING_OPEN] = { "pairing-open", BODY(id), NULL },
+	[IPC_BLAME] = { "blame", 0, NULL },
 	[IPC_REGISTER] = { "register", BODY(registration), registration_sane },
 	[IPC_ADD] = { "add", BODY(machine), machine_sane },
 	[IPC_REMOVE] = { "remove", BODY(name), name_sane },

@@ -72,6 +72,7 @@ enum ipc_kind {
 	IPC_EVENT, /* event */
 	IPC_PAIR, /* pairing: to be stored; answered by PAIR_STORED, after PAIRING when it is */
 	IPC_PAIRING_OPEN, /* id: for so many seconds somebody may pair, and should find us; 0: over */
+	IPC_BLAME, /* - : control said what it may not say: it is to be ended */
 	/* control -> engine */
 	IPC_REGISTER, /* registration */
 	IPC_ADD, /* machine */

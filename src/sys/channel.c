@@ -29,6 +29,7 @@ struct parcel {
 struct channel {
 	int fd;
 	struct channel_handler handler;
+	void (*malformed)(void *context); /* or NULL: it is the end */
 	struct loop_watch watch;
 	struct loop_timer failing; /* says `closed` from the loop after sending failed */
 	int why;
@@ -84,6 +85,11 @@ static void channel_release(struct channel *c)
 	loop_timer_done(&c->failing);
 	close(c->fd);
 	free(c);
+}
+
+void channel_bear(struct channel *c, void (*malformed)(void *context))
+{
+	c->malformed = malformed;
 }
 
 void channel_free(struct channel *c)
@@ -178,20 +184,32 @@ static int channel_receive(struct channel *c, struct channel_message *ret_messag
 	return 1;
 }
 
+/* An empty message reads as an end does; at an end the other side is gone. */
+static bool hung_up(const struct channel *c)
+{
+	struct pollfd p = { .fd = c->fd };
+
+	return poll(&p, 1, 0) == 1 && (p.revents & (POLLHUP | POLLERR));
+}
+
 /* False: the channel is closed or gone, do not touch it. */
 static bool channel_take_one(struct channel *c)
 {
-	struct channel_message m;
+	struct channel_message m = { .fds_n = 0 };
 	int r = channel_receive(c, &m);
+	bool malformed = r == -EMSGSIZE || (r == 0 && !hung_up(c));
 
 	if (r == -EAGAIN || r == -EINTR)
 		return false;
-	if (r <= 0) {
+	if (r <= 0 && !(malformed && c->malformed)) {
 		channel_say_closed(c, r == -ECONNRESET ? 0 : r);
 		return false;
 	}
 	c->busy = true;
-	c->handler.message(c->handler.context, &m);
+	if (malformed)
+		c->malformed(c->handler.context);
+	else
+		c->handler.message(c->handler.context, &m);
 	c->busy = false;
 	close_all(m.fds, m.fds_n);
 	if (c->freed) {

@@ -46,6 +46,11 @@ int channel_pair(int ret_fds[static 2]);
  */
 int channel_new(struct loop *l, int fd, size_t message_max, size_t waiting_max,
 		const struct channel_handler *handler, struct channel **ret_channel);
+/*
+ * A message that is empty, too long, or has too many descriptors is not the end of this channel: it is dropped and `malformed`
+ * called with the handler's context. For a peer that may be an enemy, and whose next process has the same end of the pair.
+ */
+void channel_bear(struct channel *c, void (*malformed)(void *context));
 /* Closes; messages that wait are lost. Allowed in the channel's own callbacks. NULL is fine. */
 void channel_free(struct channel *c);
 

@@ -292,6 +292,9 @@ int role_enter(void)
 		return -EINVAL;
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
 		return -errno;
+	/* Sent to all of the group or the service: the parent ends first, and says what is to be done until then. */
+	if (signal(SIGTERM, SIG_IGN) == SIG_ERR || signal(SIGINT, SIG_IGN) == SIG_ERR)
+		return -errno;
 	/* It may have died before that: then its end of the channel is closed. */
 	if (poll(&p, 1, 0) == 1 && (p.revents & POLLHUP))
 		return -ESRCH;

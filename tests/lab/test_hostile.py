@@ -4,12 +4,14 @@ import contextlib
 import ctypes
 import os
 import re
+import socket
 import struct
 import subprocess
 import time
 
 import frames
 import guard as guard_module
+import netns
 import pytest
 from scenes import asleep, claim_mac, wait_quiet
 from tools import built
@@ -73,10 +75,10 @@ def test_registering_again_and_again_erases_nothing(lan):
 
 
 @contextlib.contextmanager
-def channel_of(pid):
-    """The role's own end of its channel to the monitor, for us to speak with."""
+def channel_of(pid, number=3):
+    """The role's own end of its channel to the monitor (4: to its sister), for us to speak with."""
     pidfd = os.pidfd_open(pid)
-    fd = ctypes.CDLL(None, use_errno=True).syscall(438, pidfd, 3, 0)      # pidfd_getfd
+    fd = ctypes.CDLL(None, use_errno=True).syscall(438, pidfd, number, 0)      # pidfd_getfd
     os.close(pidfd)
     assert fd >= 0, os.strerror(ctypes.get_errno())
     try:
@@ -109,6 +111,24 @@ def test_role_that_cuts_itself_off_is_started_again(lan):
             assert time.monotonic() < end, f"{role} lives on, deaf"
             time.sleep(0.05)
     guard.wait_state("nas", "asleep")
+
+
+@pytest.mark.parametrize("what", ["too long", "empty", "no such kind", "not control's"])
+def test_what_control_says_wrongly_costs_control_alone(lan, what):
+    nas = lan.machine("nas", boot=None)
+    guard = asleep(lan, nas)
+    engine, control = guard.roles()["engine"], guard.roles()["control"]
+    words = {"too long": b"x" * 100000, "empty": b"", "no such kind": struct.pack("=II", 9999, 0),
+             "not control's": struct.pack("=II", kind_of("IPC_GO"), 0)}
+    with channel_of(control, 4) as fd, socket.socket(fileno=os.dup(fd)) as sock:
+        with contextlib.suppress(BlockingIOError):  # the channel takes a few at a time
+            for _ in range(20):
+                sock.send(words[what])
+    guard.wait_log("control is ended for what it said")
+    netns.wait_until(lambda: guard.roles().get("control") not in (None, control), 5, what="another control")
+    guard.wait_ready(5)
+    assert guard.roles()["engine"] == engine and guard.state("nas") == "asleep"
+    assert guard.log().count("is ended for what it said") == 1
 
 
 def test_only_an_empty_folder_is_given_to_the_daemon(lan, tmp_public):

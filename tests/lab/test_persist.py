@@ -4,6 +4,7 @@ import datetime
 import os
 import random
 import shutil
+import signal
 import struct
 import subprocess
 import time
@@ -107,6 +108,41 @@ def test_role_that_keeps_dying_stops_the_daemon(lan):
     assert guard.process.wait(10) == 1
     assert "engine" in guard.log().splitlines()[-1], "the last line says what went wrong"
     guard.wait_gone()
+
+
+def test_role_that_keeps_dying_later_is_given_pauses(lan):
+    """Whoever can make a role die must not be able to switch the guard off for good."""
+    nas = lan.machine("nas", boot=None, dad="off")
+    guard = asleep(lan, nas, rules={"nas": "tcp/22"})
+    time.sleep(2.2)                                 # it has served by then
+    for _ in range(6):
+        netns.wait_until(lambda: "engine" in guard.roles(), 3, step=0.01, what="engine")
+        guard.kill("engine")
+        time.sleep(0.1)
+    guard.wait_log(r"again and again: it is started again in 1 s")
+    time.sleep(0.6)
+    assert "engine" not in guard.roles() and guard.process.poll() is None
+    assert answered(lan, nas, 3)
+    guard.kill("engine")
+    guard.wait_log(r"it is started again in 2 s")
+    assert answered(lan, nas, 5)
+    assert guard.state("nas") == "asleep"
+
+
+def test_end_of_the_whole_group_is_no_surprise(lan):
+    """A service manager, and Ctrl-C, signal all processes at once."""
+    nas = lan.machine("nas", boot=None, dad="off")
+    guard = asleep(lan, nas)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGTERM):
+        monitor = guard.process.pid
+        os.kill(monitor, signal.SIGSTOP)            # the others have their turn first
+        os.killpg(monitor, number)
+        time.sleep(0.3)
+        os.kill(monitor, signal.SIGCONT)
+        assert guard.process.wait(10) == 0
+        guard.wait_gone()
+        guard.start()
+    assert "unexpectedly" not in guard.log(), guard.log()
 
 
 def test_kill_at_random_instants(lan):

@@ -89,6 +89,14 @@ def test_units_are_valid(tmp_path):
     assert ours == []
 
 
+def test_service_never_gives_up_by_itself():
+    """Somebody who can make it fail must not be able to leave the LAN without a guard."""
+    lines = UNIT.read_text().splitlines()
+    for line in ("Restart=on-failure", "StartLimitIntervalSec=0", "RestartPreventExitStatus=2"):
+        assert line in lines
+    assert not [line for line in lines if line.startswith("StartLimitBurst")]
+
+
 def test_socket_is_for_root_and_group_only():
     text = (ROOT / "packaging/roused.socket").read_text()
     for line in ("SocketMode=0660", "SocketUser=root", "SocketGroup=rouse"):

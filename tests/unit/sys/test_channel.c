@@ -22,6 +22,7 @@ struct end {
 	bool free_it;
 	int closed;
 	int why;
+	int malformed;
 };
 
 struct lab {
@@ -256,6 +257,38 @@ static void test_too_long_for_the_other(void **state)
 	close(fds[0]);
 }
 
+static void hear_malformed(void *context)
+{
+	struct end *e = context;
+
+	e->malformed++;
+}
+
+/* A peer that is borne: neither a message that is too long nor an empty one ends the channel, its end does. */
+static void test_malformed_is_borne(void **state)
+{
+	struct lab *lab = *state;
+	struct channel_handler c = { hear, hear_end, &lab->b };
+	int fds[2];
+	char message[60] = { 0 };
+
+	channel_free(lab->b.channel);
+	assert_int_equal(channel_pair(fds), 0);
+	assert_int_equal(channel_new(lab->loop, fds[1], 50, 50, &c, &lab->b.channel), 0);
+	channel_bear(lab->b.channel, hear_malformed);
+	assert_int_equal(write(fds[0], message, 51), 51);
+	assert_int_equal(send(fds[0], message, 0, 0), 0);
+	assert_int_equal(write(fds[0], message, 50), 50);
+	turn(lab);
+	assert_int_equal(lab->b.malformed, 2);
+	assert_int_equal(lab->b.messages, 1);
+	assert_int_equal(lab->b.closed, 0);
+	close(fds[0]);
+	turn(lab);
+	assert_int_equal(lab->b.closed, 1);
+	assert_int_equal(lab->b.malformed, 2);
+}
+
 static void test_too_many_descriptors(void **state)
 {
 	struct lab *lab = *state;
@@ -315,6 +348,7 @@ int main(void)
 		T(test_end),
 		T(test_end_seen_by_sending),
 		T(test_too_long_for_the_other),
+		T(test_malformed_is_borne),
 		T(test_too_many_descriptors),
 		T(test_free_in_callback),
 	};
