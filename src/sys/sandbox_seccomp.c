@@ -46,7 +46,7 @@ static const char *const calls_all[] = {
 /* Should: talk with whoever connected. Must not: make a socket, connect, listen. */
 static const char *const calls_control[] = {
 	"write", "writev", "send", "recv", "recvfrom", "accept", "accept4",
-	"shutdown", "getsockname", "getpeername", "getsockopt", "close",
+	"shutdown", "getsockname", "getpeername", "getsockopt",
 };
 
 /* See add_uplink(). */
@@ -59,8 +59,8 @@ static const char *const calls_uplink[] = {
 
 /* See add_relay(). */
 static const char *const calls_relay[] = {
-	"open", "openat", "pread64", "pwrite64", "lseek", "_llseek", "ftruncate", "ftruncate64",
-	"fallocate", "fsync", "fdatasync", "fchmod", "unlink", "unlinkat", "getcwd", "readlink",
+	"close", "open", "openat", "pread64", "pwrite64", "lseek", "_llseek", "ftruncate",
+	"ftruncate64", "fallocate", "fsync", "fdatasync", "fchmod", "unlink", "unlinkat", "getcwd", "readlink",
 	"readlinkat", "access", "faccessat", "faccessat2", "stat", "stat64", "lstat", "lstat64",
 	"newfstatat", "fstatat64", "statx", "fadvise64", "umask", "set_tid_address",
 };
@@ -74,7 +74,7 @@ static const char *const calls_monitor[] = {
 	/* sockets */
 	"sendto", "sendmsg", "sendmmsg", "bind", "connect", "listen", "setsockopt", "socketpair",
 	/* descriptors */
-	"dup", "dup2", "dup3", "pipe2", "fcntl", "fcntl64", "close_range", "ioctl",
+	"close", "dup", "dup2", "dup3", "pipe2", "fcntl", "fcntl64", "close_range", "ioctl",
 	/* files */
 	"open", "openat", "openat2", "pread64", "pwrite64", "preadv", "pwritev", "lseek",
 	"_llseek", "ftruncate", "ftruncate64", "fsync", "fdatasync", "flock", "fchmod",
@@ -216,7 +216,8 @@ static int add_engine(scmp_filter_ctx f)
 	return r;
 }
 
-static int add_control(scmp_filter_ctx f)
+/* Talking on what is connected. */
+static int add_talk(scmp_filter_ctx f)
 {
 	/* send() is sendto() without an address. */
 	struct scmp_arg_cmp linger[] = { equal(1, SOL_SOCKET), equal(2, SO_LINGER) };
@@ -225,12 +226,34 @@ static int add_control(scmp_filter_ctx f)
 
 	if (r == 0)
 		r = allow_if(f, "sendto", equal(4, 0));
-	/* A listening socket that is shut down, then sent on with MSG_FASTOPEN and an address, connects. */
-	if (r == 0)
-		r = allow_if(f, "sendmsg", masked(2, MSG_FASTOPEN, 0));
 	if (r == 0)
 		r = add(f, SCMP_ACT_ALLOW, "setsockopt", linger, 2);
 	return r < 0 ? r : add(f, SCMP_ACT_ALLOW, "setsockopt", no_delay, 2);
+}
+
+/*
+ * sendmsg() takes an address, which a filter does not see: with it control would send anything to anybody from the UDP sockets
+ * that it answers queries with, though they are connected, and connect to anybody from a listening one that is shut down
+ * (MSG_FASTOPEN). So it is for the channels alone, whose numbers nothing else may get: they cannot be closed.
+ */
+static int add_control(scmp_filter_ctx f)
+{
+	int r = add_talk(f);
+
+	for (scmp_datum_t fd = ROLE_FD_MONITOR; r == 0 && fd <= ROLE_FD_SISTER; fd++)
+		r = allow_if(f, "sendmsg", equal(0, fd));
+	/* Refused, not fatal: a role that ends in order tries. */
+	for (scmp_datum_t fd = 0; r == 0 && !SANDBOX_SANITIZED && fd <= ROLE_FD_SISTER; fd++) {
+		struct scmp_arg_cmp number = equal(0, fd);
+
+		r = add(f, SCMP_ACT_ERRNO(EPERM), "close", &number, 1);
+	}
+	for (scmp_datum_t fd = ROLE_FD_SISTER + 1; r == 0 && fd < 8; fd++)
+		r = allow_if(f, "close", equal(0, fd));
+	/* 8 to 15, 16 to 31, ... */
+	for (scmp_datum_t from = 8; r == 0 && from <= 0x8000; from *= 2)
+		r = allow_if(f, "close", masked(0, ~(from - 1), from));
+	return r;
 }
 
 /* Should: connect to a relay, ask name servers, read certificates. Must not: write a file, listen, start anything. */
@@ -255,8 +278,10 @@ static int add_uplink(scmp_filter_ctx f)
 static int add_relay(scmp_filter_ctx f)
 {
 	static const int locks[] = { F_GETLK, F_SETLK, F_SETLKW };
-	int r = add_control(f);
+	int r = add_talk(f);
 
+	if (r == 0)
+		r = allow_if(f, "sendmsg", masked(2, MSG_FASTOPEN, 0));
 	if (r == 0)
 		r = add_all(f, SCMP_ACT_ALLOW, calls_relay, COUNT(calls_relay));
 	for (size_t i = 0; r == 0 && i < COUNT(locks); i++)
