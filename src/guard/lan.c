@@ -147,7 +147,7 @@ static void stop_serving(struct lan *lan, struct lan_interface *i)
 	if (i->ifindex == 0)
 		return;
 	group_forget(lan->groups, i->ifindex);
-	i->claims_n = 0;
+	lan_forget_claims(i);
 	close_sockets(i);
 	i->ifindex = 0;
 	i->net = NULL;
@@ -373,6 +373,7 @@ int lan_init(struct lan *lan, struct loop *loop, const struct config *config,
 	}
 	lan->echo_id = (uint16_t)entropy_u32();
 	lan->fold_key = entropy_u32();
+	entropy_bytes(&lan->claims_key, sizeof(lan->claims_key));
 	r = reserve_port(&lan->gate_port, &lan->gate_fd);
 	if (r < 0)
 		return r;
@@ -398,7 +399,8 @@ void lan_done(struct lan *lan)
 	for (uint8_t slot = 0; slot < LAN_INTERFACES; slot++) {
 		if (lan->groups)
 			stop_serving(lan, &lan->slots[slot]);
-		free(lan->slots[slot].claims);
+		lan_forget_claims(&lan->slots[slot]);
+		free(lan->slots[slot].claims.buckets);
 		if (lan->slots[slot].voice_fd > 0)
 			close(lan->slots[slot].voice_fd);
 	}

@@ -8,6 +8,7 @@
 #define ROUSE_GUARD_LAN_H
 
 #include "base/addr.h"
+#include "base/hash.h"
 #include "base/spec.h"
 #include "guard/config.h"
 #include "proto/ipc.h"
@@ -22,11 +23,6 @@ struct sock_filter;
 
 #define LAN_INTERFACES 16
 
-struct lan_claim {
-	struct addr addr;
-	bool grouped; /* its solicited-node group is joined */
-};
-
 struct lan_interface {
 	bool wanted; /* the configuration names it, or it has the default route */
 	struct ipc_interface said; /* what engine and control were told */
@@ -37,8 +33,7 @@ struct lan_interface {
 	int send_fd;
 	int voice_fd; /* the engine's own: says magic packets to UDP port 9 of this LAN, and nothing else to nobody else */
 	uint64_t addresses; /* a hash of our own there, to see that they changed */
-	struct lan_claim *claims;
-	size_t claims_n, claims_size;
+	struct hash_table claims; /* lan_claims.c's; no buckets before the first */
 };
 
 struct lan {
@@ -51,6 +46,7 @@ struct lan {
 	uint16_t gate_port;
 	uint16_t echo_id;
 	uint32_t fold_key; /* of filter_capture_own */
+	struct hash_key claims_key;
 	void (*changed)(void *context, uint8_t slot, bool new_socket); /* `said` has changed */
 	void *context;
 };
@@ -83,9 +79,11 @@ int lan_check(const struct lan *lan, const struct spec *s, char *text, size_t n)
 /* From now on the engine answers for this address: groups and filters follow. */
 void lan_claim(struct lan *lan, uint8_t slot, const struct addr *a);
 void lan_release(struct lan *lan, uint8_t slot, const struct addr *a);
-bool lan_claimed(const struct lan_interface *i, const struct addr *a);
+bool lan_claimed(const struct lan *lan, uint8_t slot, const struct addr *a);
 /* A new engine will say all claims again. */
 void lan_release_all(struct lan *lan);
+/* For lan.c alone. Nothing is claimed there any more; its groups were left. */
+void lan_forget_claims(struct lan_interface *i);
 /*
  * For lan.c alone. The filter of an interface as `said`, in memory for the caller to free also after a failure; the number of
  * instructions or a negative errno.

@@ -119,7 +119,7 @@ static void take_neighbour(void *context, const struct netlink_neighbour *n)
 
 	if (n->state != NEIGHBOUR_INCOMPLETE || k->n == sizeof(k->wanted) / sizeof(k->wanted[0]))
 		return;
-	if (lan_claimed(&k->local->lan->slots[k->slot], &n->addr))
+	if (lan_claimed(k->local->lan, k->slot, &n->addr))
 		k->wanted[k->n++] = n->addr;
 }
 
@@ -147,7 +147,7 @@ static void look_at(struct local *l, uint8_t slot, uint64_t now)
 	struct look k = { .local = l, .slot = slot, .now = now };
 	struct packet_counts counts;
 
-	if (i->ifindex == 0 || i->claims_n == 0) {
+	if (i->ifindex == 0 || i->claims.count == 0) {
 		close_tap(l, slot);
 		return;
 	}
@@ -202,7 +202,7 @@ static void look(void *context)
 
 	for (uint8_t slot = 0; slot < LAN_INTERFACES; slot++) {
 		look_at(l, slot, now);
-		claims = claims || l->lan->slots[slot].claims_n > 0;
+		claims = claims || l->lan->slots[slot].claims.count > 0;
 	}
 	tend_entries(l, now);
 	/* Nothing is claimed: nothing to look for, and no reason to wake up. */
