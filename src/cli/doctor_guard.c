@@ -17,8 +17,8 @@ void doctor_guard(const struct box *b, struct finding *f)
 	const struct box_guard *g = &b->roused;
 
 	if (g->error == 0)
-		finding_ok(f, "roused answers at %s and guards %zu machines", b->cli->socket,
-			   g->machines_total);
+		finding_ok(f, "roused answers at %s and guards %zu machine%s", b->cli->socket,
+			   g->machines_total, g->machines_total == 1 ? "" : "s");
 	else if (g->error == -EACCES)
 		finding_unknown(
 			f, "sudo rouse doctor, or join the group: sudo usermod -aG rouse $USER",
@@ -290,7 +290,8 @@ void doctor_neighbours(const struct box *b, struct finding *f)
 			"NET-LEASE and WOL-MAC there, then pair or add it anew",
 			"%s", m.text);
 	else if (m.looked > 0)
-		finding_ok(f, "%zu machines are awake at the MACs they are known by", m.looked);
+		finding_ok(f, "awake machines are at the MACs they are known by (%zu looked up)",
+			   m.looked);
 	else
 		finding_unknown(f, "look again when one is awake",
 				"no awake machine is in the "
