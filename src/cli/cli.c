@@ -42,6 +42,23 @@ const struct cli_command cli_commands[] = {
 	  "names\n"
 	  "stays: the message says in which line.\n",
 	  "rouse remove nas", cli_remove },
+	{ "sleep", "[NAME] [--force] [--json]", "send a machine to sleep now",
+	  "Asks the sleeper of a paired machine to send it to sleep now; it may refuse, and says "
+	  "why.\nWithout NAME: this machine.\n\n"
+	  "  --force            this machine, although something is busy\n"
+	  "  --json             the result as data, see rouse(1)\n",
+	  "rouse sleep nas", cli_sleep_machine },
+	{ "pair", "[--list] [--json]", "pair a machine's sleeper with this guard",
+	  "Shows six digits, and waits until a machine is paired by typing them there (sudo rouse "
+	  "setup).\nThey are good for five minutes and three tries, and over when this command "
+	  "ends.\n\n"
+	  "  --list             what is paired\n"
+	  "  --json             as data, see rouse(1)\n\n"
+	  "Exit status: 0 a machine is paired, 4 nobody came in time, 1 anything else.\n",
+	  "rouse pair", cli_pair },
+	{ "unpair", "NAME", "end a pairing",
+	  "Ends the pairing of a machine at once. The machine stays guarded.\n", "rouse unpair nas",
+	  cli_unpair },
 	{ "log", "[NAME] [-f] [-n NUMBER] [--json]", "what happened",
 	  "Shows the last events, of all machines or of one.\n\n"
 	  "  -f, --follow       go on with what happens\n"
@@ -126,22 +143,6 @@ const struct cli_command cli_commands[] = {
 	  "is the "
 	  "same home\n",
 	  "rouse export > rouse.json", cli_export },
-	{ "doctor", "[CODE] [--json] [OPTION]...", "what keeps machines from sleeping and waking",
-	  "Looks at everything that makes Wake-on-LAN fail, on the machine and on the guard's box, "
-	  "and "
-	  "says\nfor each: ok, problem or cannot know, the evidence, and what to do. Changes "
-	  "nothing. With a CODE\nit explains that check; rouse-doctor(7) explains all of them.\n\n"
-	  "  --json             as data, see rouse(1)\n"
-	  "  --list             the codes and what they are about\n"
-	  "  --guard HOST[:PORT]  the guard to look for (default: the paired one, or what answers "
-	  "to "
-	  "mDNS)\n"
-	  "  --interface NAME   the interface to look at (default: the one towards the guard)\n"
-	  "  --state FOLDER     the sleeper's state (default: " PAIRING_STATE_FOLDER ")\n\n"
-	  "Exit status: 0 no problem, 1 problems.\n",
-	  "rouse doctor WOL-ARMED", cli_doctor },
-	{ "version", "", "the versions of this program and of the guard",
-	  "Prints the version of this program and of the guard that runs here.\n", "rouse version",
 	{ "setup", "[--guard HOST[:PORT]] [--code DIGITS] [OPTION]...",
 	  "make this machine sleep and wake, with a proof",
 	  "Runs on the machine that shall sleep: finds the guard, pairs with it (run `sudo rouse "
@@ -162,6 +163,22 @@ const struct cli_command cli_commands[] = {
 	  "  --state FOLDER     the sleeper's state (default: " PAIRING_STATE_FOLDER ")\n\n"
 	  "Exit status: 0 done, 4 the test failed, 1 anything else.\n",
 	  "rouse setup --guard 192.0.2.1 --code 123456", cli_setup },
+	{ "doctor", "[CODE] [--json] [OPTION]...", "what keeps machines from sleeping and waking",
+	  "Looks at everything that makes Wake-on-LAN fail, on the machine and on the guard's box, "
+	  "and "
+	  "says\nfor each: ok, problem or cannot know, the evidence, and what to do. Changes "
+	  "nothing. With a CODE\nit explains that check; rouse-doctor(7) explains all of them.\n\n"
+	  "  --json             as data, see rouse(1)\n"
+	  "  --list             the codes and what they are about\n"
+	  "  --guard HOST[:PORT]  the guard to look for (default: the paired one, or what answers "
+	  "to "
+	  "mDNS)\n"
+	  "  --interface NAME   the interface to look at (default: the one towards the guard)\n"
+	  "  --state FOLDER     the sleeper's state (default: " PAIRING_STATE_FOLDER ")\n\n"
+	  "Exit status: 0 no problem, 1 problems.\n",
+	  "rouse doctor WOL-ARMED", cli_doctor },
+	{ "version", "", "the versions of this program and of the guard",
+	  "Prints the version of this program and of the guard that runs here.\n", "rouse version",
 	  cli_version },
 	{ NULL, NULL, NULL, NULL, NULL, NULL },
 };

@@ -79,9 +79,12 @@ enum cli_exit cli_relay(struct cli *c, int argc, char **argv);
 enum cli_exit cli_leave(struct cli *c, int argc, char **argv);
 enum cli_exit cli_share(struct cli *c, int argc, char **argv);
 enum cli_exit cli_grants(struct cli *c, int argc, char **argv);
+enum cli_exit cli_pair(struct cli *c, int argc, char **argv);
+enum cli_exit cli_unpair(struct cli *c, int argc, char **argv);
+enum cli_exit cli_sleep_machine(struct cli *c, int argc, char **argv);
 enum cli_exit cli_revoke(struct cli *c, int argc, char **argv);
+enum cli_exit cli_setup(struct cli *c, int argc, char **argv);
 enum cli_exit cli_doctor(struct cli *c, int argc, char **argv);
 enum cli_exit cli_version(struct cli *c, int argc, char **argv);
 
-enum cli_exit cli_setup(struct cli *c, int argc, char **argv);
 #endif

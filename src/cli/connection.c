@@ -227,6 +227,8 @@ enum cli_exit connection_end(const struct cli *c, const char *name, const struct
 	case ANSWER_STARTED:
 	case ANSWER_AWAKE:
 	case ANSWER_ALREADY_AWAKE:
+	case ANSWER_PAIRED:
+	case ANSWER_ASLEEP:
 		return CLI_DONE;
 	case ANSWER_NOT_FOUND:
 		if (!name[0] && error)
@@ -243,6 +245,9 @@ enum cli_exit connection_end(const struct cli *c, const char *name, const struct
 	case ANSWER_BUSY:
 	case ANSWER_GUARD_OFFLINE:
 	case ANSWER_FAILED:
+	case ANSWER_EXPIRED:
+	case ANSWER_SPENT:
+	case ANSWER_NO_SLEEPER:
 	case ANSWER_RESULTS:
 		break;
 	}

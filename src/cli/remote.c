@@ -175,7 +175,7 @@ static void write_machine(struct remote *r, const struct relay_machine *m)
 				p.last_wake.by = (uint8_t)by;
 		}
 	}
-	answer_write_machine(&w, m->id, &s, &p);
+	answer_write_machine(&w, m->id, &s, &p, NULL);
 	say(r, &w);
 }
 
@@ -373,6 +373,10 @@ static void (*runner_of(uint8_t kind))(struct remote *r)
 	case COMMAND_SHARE:
 	case COMMAND_GRANTS:
 	case COMMAND_REVOKE:
+	case COMMAND_PAIR:
+	case COMMAND_PAIRINGS:
+	case COMMAND_UNPAIR:
+	case COMMAND_SLEEP:
 	case COMMAND_KINDS:
 		break;
 	}

@@ -108,6 +108,28 @@ static void put_last_wake(const struct cli *c, struct text *t, const struct json
 	put_seconds(t, ", awake after ", json_member(wake, "awake_seconds"));
 }
 
+/* "holds a lease since 3 min ago, from 192.0.2.50" */
+static void put_sleeper(const struct cli *c, struct text *t, const struct json *sleeper)
+{
+	const char *source = json_word(json_member(sleeper, "source"));
+	bool held = strcmp(word_or(sleeper, "lease", ""), "held") == 0;
+	char when[HUMAN_TIME];
+
+	if (json_kind_of(sleeper) != JSON_KIND_MAP) {
+		text_string(t, "not paired");
+		return;
+	}
+	text_string(t, held ? "holds a lease" : "paired, holds no lease");
+	if (json_word(json_member(sleeper, "since"))) {
+		text_string(t, held ? ", since " : ", ended ");
+		text_string(t, ago(c, sleeper, "since", when));
+	}
+	if (source) {
+		text_string(t, ", from ");
+		text_string(t, source);
+	}
+}
+
 static void add_row(struct status *s, const struct json *m)
 {
 	const char *state = word_or(m, "state", "?");
@@ -155,6 +177,9 @@ static void add_fields(struct status *s, const struct json *m)
 	put_last_wake(s->cli, &t, wake);
 	put_seconds(&t, ", ready after ", json_member(wake, "ready_seconds"));
 	add_field(s, "last wake", bytes, NULL);
+	t = text_over(bytes, sizeof(bytes));
+	put_sleeper(s->cli, &t, json_member(m, "sleeper"));
+	add_field(s, "sleeper", bytes, NULL);
 }
 
 static void take_machine(void *context, const struct json *answer)

@@ -103,6 +103,11 @@ static void say_result(const struct wake *w, const struct json *answer)
 	case ANSWER_BUSY:
 	case ANSWER_GUARD_OFFLINE:
 	case ANSWER_FAILED:
+	case ANSWER_PAIRED:
+	case ANSWER_EXPIRED:
+	case ANSWER_SPENT:
+	case ANSWER_NO_SLEEPER:
+	case ANSWER_ASLEEP:
 	case ANSWER_RESULTS:
 		return; /* connection_end() says it */
 	}

@@ -317,6 +317,13 @@ void home_goodbye(struct home *h, struct machine *m, struct moment now)
 	home_settle(h, m);
 }
 
+void home_stay(struct home *h, struct machine *m, struct moment now)
+{
+	enter(h, now);
+	life_stay(h, m);
+	home_settle(h, m);
+}
+
 /* `who` asked: the name of a grant for BY_GRANT, words of the caller for BY_REQUEST. */
 static enum wake_verdict wake(struct home *h, struct machine *m, enum wake_by by, const char *who,
 			      const struct caller *from)

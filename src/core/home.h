@@ -130,6 +130,9 @@ void machine_spec_of(const struct machine *m, struct spec *ret_spec);
 /* It registered: it is about to sleep. */
 void home_goodbye(struct home *h, struct machine *m, struct moment now);
 
+/* It says by itself that it is awake, and that nobody else can have said so; takes a goodbye back. */
+void home_stay(struct home *h, struct machine *m, struct moment now);
+
 enum wake_verdict {
 	WAKE_STARTED, /* a series runs: the result will show in its state and events */
 	WAKE_ALREADY_AWAKE,

@@ -227,6 +227,17 @@ void life_goodbye(struct home *h, struct machine *m)
 	home_tell(h, m, (struct event){ .kind = EVENT_GOODBYE });
 }
 
+void life_stay(struct home *h, struct machine *m)
+{
+	if (m->dropped)
+		return;
+	(void)life_seen(h, m, true);
+	if (m->state != MACHINE_DROWSY)
+		return;
+	enter_awake(h, m);
+	home_tell(h, m, (struct event){ .kind = EVENT_STAYS });
+}
+
 /* Nobody repeats a question that was answered. */
 void life_asked(struct home *h, struct claim *c, const struct mac *asker)
 {

@@ -154,7 +154,11 @@ static void take_listener(struct control *c, const struct ipc_message *m,
 /* Nobody is served before all is known that decides about them. */
 static void go(struct control *c)
 {
+	struct ipc_message reset = { .kind = IPC_LEASE_RESET };
+
 	c->going = true;
+	/* The engine may know connections of a control before this one. */
+	(void)channel_send(c->engine, &reset, ipc_length(&reset), NULL, 0);
 	for (size_t i = 0; i < CONTROL_LISTENERS; i++)
 		listener_resume(&c->listeners[i]);
 }
@@ -186,6 +190,7 @@ static void monitor_said(void *context, struct channel_message *carrier)
 	case IPC_LOG_END:
 	case IPC_RESULT:
 	case IPC_GRANT_ENTRY:
+	case IPC_PAIRING_ENTRY:
 	case IPC_UPLINK:
 		control_answered(c, m);
 		return;
@@ -202,12 +207,31 @@ static void engine_said(void *context, struct channel_message *carrier)
 	struct control *c = context;
 	const struct ipc_message *m = carrier->bytes;
 
-	if (!ipc_check(m, carrier->length) ||
-	    (m->kind != IPC_RESULT && m->kind != IPC_STATUS_ENTRY)) {
+	if (!ipc_check(m, carrier->length)) {
 		control_stop(c, EXIT_FAILURE, "the engine sent a malformed message");
 		return;
 	}
-	control_answered(c, m);
+	switch (m->kind) {
+	case IPC_RESULT:
+	case IPC_STATUS_ENTRY:
+		control_answered(c, m);
+		return;
+	case IPC_PAIR_NEWS:
+		if (m->request)
+			control_answered(c, m);
+		else
+			control_pair_news(c, &m->pair_news);
+		return;
+	case IPC_LEASE_SEND:
+		control_lease_send(c, m);
+		return;
+	case IPC_LEASE_RESET:
+		control_lease_reset(c);
+		control_pair_reset(c);
+		return;
+	default:
+		control_stop(c, EXIT_FAILURE, "the engine sent what is not its to say");
+	}
 }
 
 /* The monitor supervises: it knows already when a role is gone, and starts both again. */
@@ -229,6 +253,7 @@ static void reap(void *context)
 	struct control *c = context;
 
 	control_registration_reap(c);
+	control_lease_reap(c);
 	control_clients_reap(c);
 }
 
@@ -246,7 +271,8 @@ static int open_all(struct control *c)
 				&(struct channel_handler){ monitor_said, monitor_gone, c },
 				&c->monitor);
 	if (r == 0)
-		r = channel_new(c->loop, ROLE_FD_SISTER, sizeof(struct ipc_message), WAITING_MAX,
+		r = channel_new(c->loop, ROLE_FD_SISTER,
+				sizeof(struct ipc_message) + LEASE_LINE_MAX, WAITING_MAX,
 				&(struct channel_handler){ engine_said, engine_gone, c },
 				&c->engine);
 	return r;
@@ -255,6 +281,7 @@ static int open_all(struct control *c)
 static void close_all(struct control *c)
 {
 	control_registration_done(c);
+	control_lease_done(c);
 	control_clients_done(c);
 	for (size_t i = 0; i < CONTROL_LISTENERS; i++)
 		listener_close(&c->listeners[i]);
@@ -300,6 +327,8 @@ int control_main(void)
 		control_requests_init(c);
 		list_init(&c->registrations);
 		list_init(&c->clients);
+		list_init(&c->sleepers);
+		c->connections = entropy_u32();
 		for (size_t i = 0; i < CONTROL_LISTENERS; i++)
 			c->listeners[i].fd = -1;
 		r = open_all(c);

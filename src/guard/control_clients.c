@@ -6,6 +6,7 @@
  */
 #include "guard/control_client.h"
 
+#include "guard/control_pair.h"
 #include "guard/control_relay.h"
 #include "sys/clock.h"
 #include "sys/log.h"
@@ -34,6 +35,7 @@ static void over(struct client *k)
 	control_request_forget(k->request);
 	control_deadline_clear(k->control, &k->deadline);
 	client_share_done(k);
+	client_pair_done(k);
 	(void)loop_watch_set(&k->watch, 0);
 	loop_defer(&k->control->reaper);
 }
@@ -148,6 +150,7 @@ void client_finish(struct client *k, const struct json_writer *w)
 	k->running = false;
 	k->following = false;
 	k->page_due = false;
+	client_pair_done(k);
 	/* A question that is still under way must not end the next request. */
 	control_request_forget(k->request);
 	k->request = NULL;
@@ -244,7 +247,8 @@ static void receive(struct client *k)
 	if (n == 0) {
 		k->ended = true;
 		/* There is no other way to stop following. */
-		if (k->running && k->command.kind == COMMAND_LOG && k->command.follow)
+		if (k->running && ((k->command.kind == COMMAND_LOG && k->command.follow) ||
+				   k->command.kind == COMMAND_PAIR))
 			over(k);
 	}
 	k->line_used += (size_t)n;

@@ -6,6 +6,7 @@
  */
 #include "guard/control_client.h"
 
+#include "guard/control_pair.h"
 #include "guard/control_relay.h"
 #include "proto/event_text.h"
 #include "sys/clock.h"
@@ -28,6 +29,8 @@ static enum answer_result result_of(const struct ipc_result *r)
 		[RESULT_ALREADY_AWAKE] = ANSWER_ALREADY_AWAKE,
 		[RESULT_UNREACHABLE] = ANSWER_UNREACHABLE,
 		[RESULT_FULL] = ANSWER_BUSY,
+		[RESULT_NO_SLEEPER] = ANSWER_NO_SLEEPER,
+		[RESULT_BUSY] = ANSWER_BUSY,
 	};
 
 	return results[r->code];
@@ -76,8 +79,12 @@ static void write_machine(struct client *k, const struct ipc_machine *m)
 	static const struct machine_past nothing = { .state = MACHINE_UNKNOWN };
 	char bytes[ANSWER_MAX];
 	struct json_writer w = json_writer_over(bytes, sizeof(bytes));
+	struct answer_sleeper sleeper = { .held = m->sleeper.held,
+					  .since_ms = m->sleeper.since_ms,
+					  .source = m->sleeper.source };
 
-	answer_write_machine(&w, m->id, &m->spec, m->has_past ? &m->past : &nothing);
+	answer_write_machine(&w, m->id, &m->spec, m->has_past ? &m->past : &nothing,
+			     m->sleeper.paired ? &sleeper : NULL);
 	client_write(k, &w);
 }
 
@@ -426,6 +433,10 @@ static const struct handling {
 	[COMMAND_SHARE] = { client_start_share, client_ask_share },
 	[COMMAND_GRANTS] = { start_asking, client_ask_grants },
 	[COMMAND_REVOKE] = { start_asking, client_ask_revoke },
+	[COMMAND_PAIR] = { client_start_pair, client_ask_pair },
+	[COMMAND_PAIRINGS] = { start_asking, client_ask_pairings },
+	[COMMAND_UNPAIR] = { start_asking, client_ask_unpair },
+	[COMMAND_SLEEP] = { start_asking, client_ask_sleep },
 };
 
 void client_start(struct client *k)

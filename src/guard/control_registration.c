@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "proto/json.h"
 #include "proto/keys.h"
+#include "proto/lease.h"
 #include "proto/registration.h"
 #include "sys/clock.h"
 #include "sys/log.h"
@@ -72,7 +73,8 @@ static void registrant_free(struct registrant *r)
 	list_remove(&r->in);
 	r->control->registrations_n--;
 	loop_watch_done(&r->watch);
-	close(r->fd);
+	if (r->fd >= 0)
+		close(r->fd);
 	free(r->bytes);
 	free(r);
 }
@@ -198,8 +200,26 @@ static void ask(void *owner)
 	r->request = control_ask(c, &m, answered, r);
 }
 
+/* A sleeper's opening: a line. The rest of the connection is another's. */
+static bool handed_over(struct registrant *r)
+{
+	const char *end = memchr(r->bytes, '\n', r->used);
+	size_t n = end ? (size_t)(end - r->bytes) : r->used;
+	int fd = r->fd;
+
+	if (!r->scan.done || !lease_is_ours(r->bytes, n))
+		return false;
+	over(r);
+	loop_watch_done(&r->watch);
+	r->fd = -1;
+	control_lease_take(r->control, fd, &r->peer, r->bytes, r->used);
+	return true;
+}
+
 static void complete(struct registrant *r)
 {
+	if (handed_over(r))
+		return;
 	r->stage = STAGE_ASKING;
 	control_deadline_clear(r->control, &r->deadline);
 	control_turn_take(r->control, &r->turn);
@@ -315,7 +335,7 @@ static size_t connections_of(const struct control *c, const struct addr *peer)
 
 		n += r->stage != STAGE_OVER && addr_equal(&r->peer, peer);
 	}
-	return n;
+	return n + control_lease_count(c, peer);
 }
 
 /*
@@ -350,7 +370,7 @@ static bool push_one_out(struct control *c, const struct addr *newcomer)
 	if (!victim && most == 1)
 		victim = oldest;
 	if (!victim)
-		return false;
+		return control_lease_push_out(c);
 	refuse(victim, "Too many connections at once; please try again.");
 	over(victim);
 	return true;
@@ -416,7 +436,7 @@ static void receive(struct control *c, int fd, const struct sockaddr_storage *fr
 			  "Too many connections at once from this address; please try again.");
 		return;
 	}
-	if (c->registrations_n >= c->settings.connections_max) {
+	if (c->registrations_n + c->sleepers_unproved >= c->settings.connections_max) {
 		if (!push_one_out(c, &peer)) {
 			turn_away(fd, &peer, "Too many connections at once; please try again.");
 			return;

@@ -69,7 +69,8 @@ void control_turn_take(struct control *c, struct control_turn *t)
 static bool is_for_monitor(uint32_t kind)
 {
 	return kind == IPC_LOG || kind == IPC_JOIN || kind == IPC_LEAVE || kind == IPC_SHARE ||
-	       kind == IPC_REVOKE || kind == IPC_GRANTS || kind == IPC_UPLINK_PLEASE;
+	       kind == IPC_REVOKE || kind == IPC_GRANTS || kind == IPC_UPLINK_PLEASE ||
+	       kind == IPC_UNPAIR || kind == IPC_PAIRINGS;
 }
 
 struct control_request *control_ask(struct control *c, struct ipc_message *m,

@@ -69,6 +69,10 @@ struct control {
 	struct list registrations; /* struct registrant */
 	struct list clients; /* struct client */
 	size_t registrations_n, clients_n;
+	struct list sleepers; /* struct sleeper */
+	size_t sleepers_unproved; /* that count as registrations do */
+	uint32_t connections; /* makes their ids differ */
+	struct client *pairing; /* who waits for what comes of the code it showed */
 };
 
 /* control.c */
@@ -97,6 +101,25 @@ void control_answered(struct control *c, const struct ipc_message *m);
 void control_registration_accept(struct control *c, const struct control_listener *l);
 void control_registration_reap(struct control *c);
 void control_registration_done(struct control *c);
+
+/* control_lease.c: connections of sleepers */
+
+/* Takes fd over, with what it has said already. */
+void control_lease_take(struct control *c, int fd, const struct addr *peer, const char *bytes,
+			size_t n);
+/* Those of a source that have proved nothing. */
+size_t control_lease_count(const struct control *c, const struct addr *peer);
+/* Ends one of those; false: none was here long enough. */
+bool control_lease_push_out(struct control *c);
+void control_lease_send(struct control *c, const struct ipc_message *m);
+/* The engine is another one, and knows none of them. */
+void control_lease_reset(struct control *c);
+void control_lease_reap(struct control *c);
+void control_lease_done(struct control *c);
+
+/* control_pair.c: what came of the code that somebody waits for */
+void control_pair_news(struct control *c, const struct ipc_pair_news *news);
+void control_pair_reset(struct control *c);
 
 /* control_clients.c: the control socket's connections */
 void control_clients_accept(struct control *c, const struct control_listener *l);

@@ -3,6 +3,7 @@
  */
 #include "guard/engine.h"
 
+#include "proto/json.h"
 #include "sys/clock.h"
 #include "sys/entropy.h"
 #include "sys/log.h"
@@ -43,9 +44,12 @@ void engine_set_tick(struct engine *e)
 	uint64_t due = home_due(e->home);
 	uint64_t verify = engine_verify_due(e);
 	uint64_t relay = engine_relay_due(e);
+	uint64_t lease = engine_lease_due(e);
 
 	if (verify < due)
 		due = verify;
+	if (lease < due)
+		due = lease;
 	loop_timer_set(&e->tick, relay < due ? relay : due);
 }
 
@@ -61,6 +65,8 @@ static void tick(void *context)
 			engine_verify_tick(e, now);
 		if (engine_relay_due(e) <= now.us)
 			engine_relay_tick(e, now);
+		if (engine_lease_due(e) <= now.us)
+			engine_lease_tick(e, now);
 		if (home_due(e->home) > now.us)
 			break;
 		home_tick(e->home, now);
@@ -192,7 +198,8 @@ static void monitor_said(void *context, struct channel_message *c)
 		engine_store_refused(e, m);
 		break;
 	case IPC_CHECKED:
-		engine_verify_checked(e, m, now);
+		if (!engine_lease_checked(e, m, now))
+			engine_verify_checked(e, m, now);
 		break;
 	case IPC_KEY:
 		engine_key(e, &m->key);
@@ -203,7 +210,17 @@ static void monitor_said(void *context, struct channel_message *c)
 	case IPC_REVOKED:
 		engine_revoked(e, m->grant_id);
 		break;
+	case IPC_PAIRING:
+		engine_paired(e, &m->pairing.pairing);
+		break;
+	case IPC_UNPAIRED:
+		engine_unpaired(e, m->pairing_id);
+		break;
+	case IPC_PAIR_STORED:
+		engine_pair_stored(e, m);
+		break;
 	case IPC_GO:
+		engine_lease_go(e);
 		break;
 	default:
 		log_error("engine: the monitor said %s, which is not for the engine",
@@ -271,8 +288,12 @@ static void make_home(struct engine *e)
 		.mac_buckets_n = FIRST_BUCKETS,
 	};
 	struct home_settings none = { .attempts = 1 };
+	uint64_t seed;
 
 	entropy_bytes(&memory.key, sizeof(memory.key));
+	/* Lines of sleepers are JSON. */
+	entropy_bytes(&seed, sizeof(seed));
+	json_seed(seed);
 	e->home = need(1, home_size());
 	home_init(e->home, &none, &memory,
 		  (struct effect_sink){ .take = engine_effect, .context = e });
@@ -320,6 +341,8 @@ static int start(struct engine *e)
 		channel_bear(e->control, control_malformed);
 	if (r >= 0)
 		r = engine_relay_init(e);
+	if (r >= 0)
+		r = engine_lease_init(e);
 	if (r >= 0)
 		r = sandbox_close(SANDBOX_ENGINE, NULL, 0, &report);
 	return r;

@@ -35,6 +35,7 @@ struct engine_interface {
 struct verify; /* engine_verify.c */
 struct store_queue; /* engine_requests.c */
 struct relayed; /* engine_grants.c */
+struct leases; /* engine_lease.c */
 
 struct engine {
 	struct loop *loop;
@@ -47,6 +48,7 @@ struct engine {
 	struct verify *verify;
 	struct store_queue *stores;
 	struct relayed *relayed;
+	struct leases *leases;
 	/* The frame being handled: a packet that is sent on at once keeps what came with it. */
 	const struct packet_frame *current;
 	const uint8_t *current_packet;
@@ -77,6 +79,11 @@ void engine_put_asker(uint32_t uid, char to[static SPEC_NAME_MAX + 1]);
 void engine_store_refused(struct engine *e, const struct ipc_message *m);
 void engine_result(struct engine *e, uint32_t request, enum ipc_code code, uint32_t id,
 		   const char *text);
+/* It says goodbye, from there. */
+void engine_say_goodbye(struct engine *e, struct machine *m, const struct addr *peer,
+			struct moment now);
+/* A machine of a lease goes to the store; engine_lease_stored() says what came of it. */
+void engine_store_lease(struct engine *e, uint32_t lease, const struct ipc_machine *im);
 /* The registration that was verified goes to the store. */
 void engine_registration_verified(struct engine *e, uint32_t request,
 				  const struct ipc_registration *r, struct moment now);
@@ -104,6 +111,42 @@ void engine_relay_port_answer(struct engine *e, uint8_t interface, const struct 
 			      uint16_t port, bool open, struct moment now);
 uint64_t engine_relay_due(const struct engine *e);
 void engine_relay_tick(struct engine *e, struct moment now);
+
+/* An answer of its sleeper to somebody over the relay, or the lack of one. */
+void engine_relay_slept(struct engine *e, uint32_t number, enum ipc_code code, const char *text);
+
+/* engine_lease.c: sleepers, their pairings and leases */
+int engine_lease_init(struct engine *e);
+/* Everything that was known is known again: sleepers may come. */
+void engine_lease_go(struct engine *e);
+void engine_paired(struct engine *e, const struct pairing *p);
+void engine_unpaired(struct engine *e, const char *id);
+void engine_pair_stored(struct engine *e, const struct ipc_message *m);
+/* What control says of them. */
+void engine_lease_said(struct engine *e, const struct ipc_message *m, struct moment now);
+/* The answer to a CHECK; false: it is not of a lease. */
+bool engine_lease_checked(struct engine *e, const struct ipc_message *m, struct moment now);
+void engine_lease_stored(struct engine *e, uint32_t lease, enum ipc_code code, const char *text,
+			 struct moment now);
+void engine_lease_heard(struct engine *e, const struct addr *a, const struct mac *mac,
+			struct moment now);
+void engine_lease_port_open(struct engine *e, uint8_t interface, const struct addr *a,
+			    uint16_t port, struct moment now);
+/* Called while the core works: only looks at it. */
+void engine_lease_event(struct engine *e, const struct event *event);
+/* Whether its MAC or one of its addresses is a paired machine's, for whom only its sleeper speaks. */
+bool engine_lease_owns(const struct engine *e, const struct spec *s);
+void engine_lease_status(const struct engine *e, const struct machine *m,
+			 struct ipc_sleeper *ret_sleeper);
+uint64_t engine_lease_due(struct engine *e);
+void engine_lease_tick(struct engine *e, struct moment now);
+
+/*
+ * engine_sleep.c: asks its sleeper to let it sleep. OK: the answer comes to the request of control, or, when that is 0, to
+ * engine_relay_slept() with the number. RESULT_NO_SLEEPER, RESULT_FULL otherwise.
+ */
+enum ipc_code engine_lease_ask(struct engine *e, const struct machine *m, uint32_t request,
+			       const char *who, uint32_t *ret_number);
 
 /* engine.c: sets the timer to the next thing that is due. */
 void engine_set_tick(struct engine *e);

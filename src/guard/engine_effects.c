@@ -132,6 +132,7 @@ static void tell_event(struct engine *e, const struct event *event)
 		m.event.from = *e->registrant;
 	engine_tell_monitor(e, &m);
 	engine_relay_event(e, event);
+	engine_lease_event(e, event);
 }
 
 void engine_effect(void *engine, const struct effect *x)

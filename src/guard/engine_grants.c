@@ -423,6 +423,8 @@ void engine_relay_port_answer(struct engine *e, uint8_t interface, const struct 
 {
 	if (open)
 		pending_port_open(e->relayed, interface, a, port, now);
+	if (open)
+		engine_lease_port_open(e, interface, a, port, now);
 }
 
 int engine_relay_init(struct engine *e)

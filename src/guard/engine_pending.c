@@ -475,3 +475,8 @@ void pending_tick(struct relayed *r, struct moment now)
 			finish(r, p, p->awake_us ? "awake" : "no-sign-of-life", NULL);
 	}
 }
+
+void engine_relay_slept(struct engine *e, uint32_t number, enum ipc_code code, const char *text)
+{
+	(void)e, (void)number, (void)code, (void)text;
+}

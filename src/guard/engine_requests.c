@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "proto/registration.h"
+#include "sys/clock.h"
 #include "sys/log.h"
 
 #include <errno.h>
@@ -24,6 +25,7 @@ struct store_request {
 	uint32_t request; /* control's */
 	uint32_t uid; /* ADD, FORGET: who asked */
 	bool goodbye;
+	uint32_t lease; /* REGISTER: the one that said it; 0: none did */
 	struct addr peer; /* REGISTER: who did */
 	struct ipc_machine machine;
 };
@@ -31,6 +33,7 @@ struct store_request {
 struct store_queue {
 	struct store_request *first, **last;
 	size_t count;
+	bool under_way; /* the monitor was asked for the first */
 };
 
 int engine_requests_init(struct engine *e)
@@ -65,10 +68,21 @@ void engine_result(struct engine *e, uint32_t request, enum ipc_code code, uint3
 	engine_tell_control(e, &m);
 }
 
+/* To who made the request. */
+static void tell(struct engine *e, const struct store_request *r, enum ipc_code code, uint32_t id,
+		 const char *text)
+{
+	if (r->lease)
+		engine_lease_stored(e, r->lease, code, text, clock_now());
+	else
+		engine_result(e, r->request, code, id, text);
+}
+
 /* What is taken, and by whom, in words. */
-static void refuse_conflict(struct engine *e, uint32_t request, const struct spec *s,
+static void refuse_conflict(struct engine *e, const struct store_request *r,
 			    const struct machine *other)
 {
+	const struct spec *s = &r->machine.spec;
 	struct spec theirs;
 	char text[IPC_TEXT];
 	char a[ADDR_TEXT];
@@ -94,7 +108,7 @@ static void refuse_conflict(struct engine *e, uint32_t request, const struct spe
 	text_string(&t, " is taken by machine ");
 	text_escaped_utf8(&t, theirs.name, strlen(theirs.name));
 	text_string(&t, "; `rouse remove` it first if it is no more");
-	engine_result(e, request, RESULT_REFUSED, machine_id(other), text);
+	tell(e, r, RESULT_REFUSED, machine_id(other), text);
 }
 
 /* Asks the monitor for the first of the queue; what conflicts by now is refused instead. */
@@ -102,7 +116,8 @@ static void next_store(struct engine *e)
 {
 	struct store_queue *q = e->stores;
 
-	while (q->first) {
+	/* Whoever is told something may have something new to be stored. */
+	while (q->first && !q->under_way) {
 		struct store_request *r = q->first;
 		const struct machine *other = NULL;
 		struct machine *own = home_by_mac(e->home, &r->machine.spec.mac);
@@ -111,6 +126,7 @@ static void next_store(struct engine *e)
 		if (r->kind == STORE_FORGET) {
 			m.kind = IPC_FORGET;
 			m.id = r->machine.id;
+			q->under_way = true;
 			engine_tell_monitor(e, &m);
 			return;
 		}
@@ -120,40 +136,39 @@ static void next_store(struct engine *e)
 			m.kind = IPC_STORE;
 			m.machine = r->machine;
 			m.machine.id = own ? machine_id(own) : 0;
+			q->under_way = true;
 			engine_tell_monitor(e, &m);
 			return;
 		}
-		refuse_conflict(e, r->request, &r->machine.spec, other);
 		q->first = r->next;
+		if (!q->first)
+			q->last = &q->first;
 		q->count--;
+		refuse_conflict(e, r, other);
 		free(r);
 	}
-	q->last = &q->first;
 }
 
-static void enqueue(struct engine *e, enum store_kind kind, uint32_t request,
-		    const struct ipc_machine *machine, const struct ipc_registration *registration)
+static void enqueue(struct engine *e, const struct store_request *asked)
 {
 	struct store_queue *q = e->stores;
 	struct store_request *r = q->count < STORES_MAX ? calloc(1, sizeof(*r)) : NULL;
 
 	if (!r) {
-		engine_result(e, request, RESULT_FULL, 0,
-			      "too many requests at once; try again in a second");
+		tell(e, asked, RESULT_FULL, 0, "too many requests at once; try again in a second");
 		return;
 	}
-	r->kind = kind;
-	r->request = request;
-	if (registration) {
-		r->goodbye = registration->goodbye;
-		r->peer = registration->peer;
-	}
-	r->uid = machine->uid;
-	r->machine = *machine;
+	*r = *asked;
 	*q->last = r;
 	q->last = &r->next;
 	if (q->count++ == 0)
 		next_store(e);
+}
+
+void engine_store_lease(struct engine *e, uint32_t lease, const struct ipc_machine *im)
+{
+	enqueue(e,
+		&(struct store_request){ .kind = STORE_REGISTER, .lease = lease, .machine = *im });
 }
 
 void engine_put_asker(uint32_t uid, char to[static SPEC_NAME_MAX + 1])
@@ -178,6 +193,7 @@ static struct store_request *take_answered(struct engine *e)
 	if (!q->first)
 		q->last = &q->first;
 	q->count--;
+	q->under_way = false;
 	return r;
 }
 
@@ -231,7 +247,7 @@ static void answer_store(struct engine *e, enum ipc_code code, uint32_t id, cons
 {
 	struct store_request *r = take_answered(e);
 
-	engine_result(e, r->request, code, id, text);
+	tell(e, r, code, id, text);
 	free(r);
 	next_store(e);
 }
@@ -244,7 +260,7 @@ static const uint32_t *asker(const struct engine *e, enum store_kind kind)
 	return r && r->kind == kind ? &r->uid : NULL;
 }
 
-static void say_goodbye(struct engine *e, struct machine *m, const struct addr *peer,
+void engine_say_goodbye(struct engine *e, struct machine *m, const struct addr *peer,
 			struct moment now)
 {
 	e->registrant = peer;
@@ -284,7 +300,7 @@ void engine_machine_granted(struct engine *e, const struct ipc_message *m, struc
 		return;
 	if (e->stores->first && e->stores->first->kind == STORE_REGISTER &&
 	    e->stores->first->goodbye)
-		say_goodbye(e, machine, &e->stores->first->peer, now);
+		engine_say_goodbye(e, machine, &e->stores->first->peer, now);
 	answer_store(e, RESULT_OK, machine_id(machine), "");
 }
 
@@ -360,18 +376,33 @@ void engine_registration_verified(struct engine *e, uint32_t request,
 	avoid_taken_name(e, known, &im.spec);
 	if (known && nothing_new(e, &im.spec, &theirs)) {
 		if (r->goodbye)
-			say_goodbye(e, known, &r->peer, now);
+			engine_say_goodbye(e, known, &r->peer, now);
 		engine_result(e, request, RESULT_OK, machine_id(known), "");
 	} else if (known && !home_may_change(e->home, known, now)) {
 		engine_result(e, request, RESULT_FULL, machine_id(known),
 			      "it changes too often; try again in a minute");
 	} else {
-		enqueue(e, STORE_REGISTER, request, &im, r);
+		enqueue(e, &(struct store_request){ .kind = STORE_REGISTER,
+						    .request = request,
+						    .goodbye = r->goodbye,
+						    .peer = r->peer,
+						    .machine = im });
 	}
 }
 
 static void request_register(struct engine *e, const struct ipc_message *m, struct moment now)
 {
+	if (!e->going) {
+		engine_result(e, m->request, RESULT_FULL, 0,
+			      "the guard is just starting; try again");
+		return;
+	}
+	if (engine_lease_owns(e, &m->registration.spec)) {
+		engine_result(e, m->request, RESULT_REFUSED, 0,
+			      "this machine is paired: only its own sleeper (rouse-sleeper) speaks "
+			      "for it and its addresses, until `rouse unpair` on the guard");
+		return;
+	}
 	if (!m->registration.trusted) {
 		engine_verify(e, m->request, &m->registration);
 		return;
@@ -385,7 +416,9 @@ static void request_add(struct engine *e, const struct ipc_message *m)
 
 	im.id = 0;
 	im.spec.origin = SPEC_ADDED;
-	enqueue(e, STORE_ADD, m->request, &im, NULL);
+	enqueue(e,
+		&(struct store_request){
+			.kind = STORE_ADD, .request = m->request, .uid = im.uid, .machine = im });
 }
 
 static void request_remove(struct engine *e, const struct ipc_message *m)
@@ -410,7 +443,10 @@ static void request_remove(struct engine *e, const struct ipc_message *m)
 	}
 	im.id = machine_id(machine);
 	im.uid = m->name.uid;
-	enqueue(e, STORE_FORGET, m->request, &im, NULL);
+	enqueue(e, &(struct store_request){ .kind = STORE_FORGET,
+					    .request = m->request,
+					    .uid = im.uid,
+					    .machine = im });
 }
 
 static void request_wake(struct engine *e, const struct ipc_message *m, struct moment now)
@@ -438,6 +474,28 @@ static void request_wake(struct engine *e, const struct ipc_message *m, struct m
 	}
 }
 
+static void request_sleep(struct engine *e, const struct ipc_message *m)
+{
+	const struct machine *machine = home_by_name(e->home, m->name.name);
+	char who[SPEC_NAME_MAX + 1];
+	enum ipc_code code;
+	uint32_t number;
+
+	if (!machine) {
+		engine_result(e, m->request, RESULT_NOT_FOUND, 0, "no such machine");
+		return;
+	}
+	engine_put_asker(m->name.uid, who);
+	code = engine_lease_ask(e, machine, m->request, who, &number);
+	if (code == RESULT_NO_SLEEPER)
+		engine_result(e, m->request, code, machine_id(machine),
+			      "no sleeper holds a lease for it: is rouse-sleeper running there, "
+			      "and paired (`rouse pair`)?");
+	else if (code != RESULT_OK)
+		engine_result(e, m->request, code, machine_id(machine),
+			      "its sleeper is asked already; try again in some seconds");
+}
+
 static void send_status(struct engine *e, uint32_t request, const struct machine *machine)
 {
 	struct ipc_message m = { .kind = IPC_STATUS_ENTRY, .request = request };
@@ -447,6 +505,7 @@ static void send_status(struct engine *e, uint32_t request, const struct machine
 	m.machine.has_past = true;
 	machine_past_of(machine, &m.machine.past);
 	machine_spec_of(machine, &m.machine.spec);
+	engine_lease_status(e, machine, &m.machine.sleeper);
 	engine_tell_control(e, &m);
 }
 
@@ -496,6 +555,17 @@ void engine_request(struct engine *e, const struct ipc_message *m, struct moment
 		return;
 	case IPC_STATUS:
 		request_status(e, m);
+		return;
+	case IPC_SLEEP_PLEASE:
+		request_sleep(e, m);
+		return;
+	case IPC_LEASE_OPENING:
+	case IPC_LEASE_LINE:
+	case IPC_LEASE_GONE:
+	case IPC_LEASE_RESET:
+	case IPC_PAIR_PLEASE:
+	case IPC_PAIR_CANCEL:
+		engine_lease_said(e, m, now);
 		return;
 	default:
 		log_error("engine: control said %s, which is not its to say",

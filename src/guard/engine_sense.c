@@ -23,6 +23,7 @@ static void hear(const struct sight *s, struct heard x)
 		x.addr = ADDR_NONE;
 	else if (x.addr.family && x.claims)
 		engine_verify_heard(s->engine, &x.addr, &x.said, s->now);
+	engine_lease_heard(s->engine, &x.addr, &x.said, s->now);
 	home_heard(s->engine->home, &x, s->now);
 }
 

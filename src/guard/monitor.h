@@ -90,6 +90,12 @@ void machines_past(struct monitor *m, const struct ipc_message *q);
 /* Counts what may become dirty, so that it is on disk within a second. */
 void machines_sync_soon(struct monitor *m);
 
+/* monitor_pairings.c: pairings of sleepers */
+void pairings_tell_all(struct monitor *m);
+void pairings_pair(struct monitor *m, const struct ipc_message *q);
+void pairings_unpair(struct monitor *m, const struct ipc_message *q);
+void pairings_list(struct monitor *m, const struct ipc_message *q);
+
 /* monitor_roles.c: starting, feeding and watching engine and control */
 int roles_init(struct monitor *m);
 int roles_start(struct monitor *m);

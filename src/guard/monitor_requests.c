@@ -123,6 +123,9 @@ void monitor_engine_said(struct monitor *m, const struct ipc_message *q)
 	case IPC_PAST:
 		machines_past(m, q);
 		break;
+	case IPC_PAIR:
+		pairings_pair(m, q);
+		break;
 	case IPC_EVENT:
 		e = q->event;
 		monitor_event(m, &e);
@@ -155,6 +158,10 @@ void monitor_control_said(struct monitor *m, const struct ipc_message *q)
 {
 	if (q->kind == IPC_LOG)
 		answer_log(m, q);
+	else if (q->kind == IPC_UNPAIR)
+		pairings_unpair(m, q);
+	else if (q->kind == IPC_PAIRINGS)
+		pairings_list(m, q);
 	else if (!relay_side_asked(m, q))
 		log_warning("control asked for what it may not have: %s", ipc_kind_name(q->kind));
 }

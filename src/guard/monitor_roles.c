@@ -87,6 +87,7 @@ static void tell_everything(struct monitor *m, enum role_kind kind)
 		lan_release_all(&m->lan);
 		local_restart(&m->local);
 		machines_tell_all(m);
+		pairings_tell_all(m);
 		relay_side_tell_engine(m);
 	} else {
 		listeners_tell_all(&m->listeners);

@@ -20,6 +20,11 @@ static const char *const result_names[ANSWER_RESULTS] = {
 	[ANSWER_BUSY] = "busy",
 	[ANSWER_GUARD_OFFLINE] = "guard-offline",
 	[ANSWER_FAILED] = "failed",
+	[ANSWER_PAIRED] = "paired",
+	[ANSWER_EXPIRED] = "expired",
+	[ANSWER_SPENT] = "spent",
+	[ANSWER_NO_SLEEPER] = "no-sleeper",
+	[ANSWER_ASLEEP] = "asleep",
 };
 
 const char *answer_result_name(enum answer_result r)
@@ -193,8 +198,28 @@ static void write_last_wake(struct json_writer *w, const struct wake_record *r)
 	json_write_close(w, '}');
 }
 
+static void write_sleeper(struct json_writer *w, const struct answer_sleeper *s)
+{
+	char source[ADDR_TEXT];
+
+	json_write_key(w, "sleeper");
+	if (!s) {
+		json_write_null(w);
+		return;
+	}
+	json_write_open(w, '{');
+	write_field(w, "lease", s->held ? "held" : "none");
+	write_time(w, "since", s->since_ms);
+	json_write_key(w, "source");
+	if (s->source.family)
+		json_write_word(w, addr_format(&s->source, source));
+	else
+		json_write_null(w);
+	json_write_close(w, '}');
+}
+
 void answer_write_machine(struct json_writer *w, uint32_t id, const struct spec *s,
-			  const struct machine_past *p)
+			  const struct machine_past *p, const struct answer_sleeper *sleeper)
 {
 	char mac[MAC_TEXT];
 
@@ -215,6 +240,7 @@ void answer_write_machine(struct json_writer *w, uint32_t id, const struct spec 
 	else
 		json_write_null(w);
 	write_last_wake(w, &p->last_wake);
+	write_sleeper(w, sleeper);
 	json_write_close(w, '}');
 	end_line(w);
 }

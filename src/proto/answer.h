@@ -26,6 +26,11 @@ enum answer_result {
 	ANSWER_BUSY, /* a limit: ask again later */
 	ANSWER_GUARD_OFFLINE, /* over a relay: the guard is not connected to it */
 	ANSWER_FAILED, /* the guard did not answer in time */
+	ANSWER_PAIRED, /* PAIR: a sleeper proved to know the code */
+	ANSWER_EXPIRED, /* PAIR: nobody did in time */
+	ANSWER_SPENT, /* PAIR: three others tried */
+	ANSWER_NO_SLEEPER, /* SLEEP: no sleeper holds a lease for it, or it did not answer */
+	ANSWER_ASLEEP, /* SLEEP over a relay: it is asleep now */
 	ANSWER_RESULTS
 };
 
@@ -51,8 +56,16 @@ void answer_write_result(struct json_writer *w, enum answer_result r, const char
 void answer_write_wake(struct json_writer *w, enum answer_result r, const struct answer_wake *wake,
 		       const char *error);
 void answer_write_event(struct json_writer *w, const struct event *e);
+/* How it stands with the sleeper of a machine that is paired. */
+struct answer_sleeper {
+	bool held; /* it holds a lease */
+	uint64_t since_ms; /* so long; 0: not known */
+	struct addr source;
+};
+
+/* `sleeper` NULL: it is not paired. */
 void answer_write_machine(struct json_writer *w, uint32_t id, const struct spec *s,
-			  const struct machine_past *p);
+			  const struct machine_past *p, const struct answer_sleeper *sleeper);
 void answer_write_version(struct json_writer *w, const char *version);
 
 /* Room for any answer: a machine with all its addresses and rules. */

@@ -189,6 +189,10 @@ static const struct form {
 	[COMMAND_SHARE] = { "share", command_read_share },
 	[COMMAND_GRANTS] = { "grants", read_version },
 	[COMMAND_REVOKE] = { "revoke", command_read_revoke },
+	[COMMAND_PAIR] = { "pair", read_version },
+	[COMMAND_PAIRINGS] = { "pairings", read_version },
+	[COMMAND_UNPAIR] = { "unpair", read_remove },
+	[COMMAND_SLEEP] = { "sleep", read_remove },
 };
 
 const char *command_name(enum command_kind k)
@@ -212,7 +216,7 @@ static int read_command(struct command_reading *r)
 	return command_complain_of(
 		r, "command", word,
 		" is none; there are version, status, wake, add, remove, log, export, relay, join, "
-		"leave, share, grants, revoke");
+		"leave, share, grants, revoke, pair, pairings, unpair, sleep");
 }
 
 int command_decode(const char *line, size_t n, struct command *ret,

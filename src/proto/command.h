@@ -34,6 +34,10 @@ enum command_kind {
 	COMMAND_SHARE, /* share */
 	COMMAND_GRANTS,
 	COMMAND_REVOKE, /* grant */
+	COMMAND_PAIR, /* shows a code, and waits for what comes of it */
+	COMMAND_PAIRINGS,
+	COMMAND_UNPAIR, /* name */
+	COMMAND_SLEEP, /* name */
 	COMMAND_KINDS
 };
 

@@ -29,7 +29,7 @@ enum ipc_kind {
 	IPC_MACHINE, /* machine: new or changed; `request` of the STORE it grants, or 0 */
 	IPC_FORGOTTEN, /* id: it is gone; `request` of the FORGET it grants, or 0 */
 	IPC_REFUSED, /* result: STORE or FORGET was refused, and why */
-	IPC_CHECKED, /* result: of CHECK */
+	IPC_CHECKED, /* result: of CHECK; id: bit i for the i-th address that cannot be */
 	IPC_KEY, /* key: of the guard, and the relay it is for */
 	IPC_GRANT, /* grant: it holds from now on */
 	IPC_PAIRING, /* pairing: it holds from now on, in place of one with that MAC */

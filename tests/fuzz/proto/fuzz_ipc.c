@@ -28,7 +28,7 @@ static void use_machine(const struct ipc_machine *m)
 	static const struct machine_past nothing;
 	struct json_writer w = json_writer_over(line, sizeof(line));
 
-	answer_write_machine(&w, m->id, &m->spec, m->has_past ? &m->past : &nothing);
+	answer_write_machine(&w, m->id, &m->spec, m->has_past ? &m->past : &nothing, NULL);
 	assert(!w.out.cut && line[w.out.used - 1] == '\n');
 }
 

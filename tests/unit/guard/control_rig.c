@@ -132,6 +132,8 @@ void rig_start(struct rig *r, const struct ipc_settings *s)
 	close(fd);
 	m = (struct ipc_message){ .kind = IPC_GO };
 	rig_say(r->monitor, &m);
+	/* It is new, and says so. */
+	rig_hear(r->engine, IPC_LEASE_RESET, &m);
 }
 
 void rig_expect_end(struct rig *r, int status)

@@ -89,7 +89,8 @@ static void what_is_not_understood(void **state)
 		{ "{\"command\":\"dance\"}\n",
 		  "{\"result\":\"invalid\",\"error\":\"command: \\\"dance\\\" is none; there are "
 		  "version, status, wake, add, remove, log, export, "
-		  "relay, join, leave, share, grants, revoke\"}" },
+		  "relay, join, leave, share, grants, revoke, pair, pairings, unpair, "
+		  "sleep\"}" },
 		{ "{\"command\":\"wake\"}\n",
 		  "{\"result\":\"invalid\",\"error\":\"name: missing\"}" },
 		{ "{\"command\":\"wake\",\"name\":\"nas\",\"wait\":0}\n",

@@ -78,7 +78,8 @@ static void complaints(void **state)
 		{ "{\"command\":1}", "command: a number, not a string" },
 		{ "{\"command\":\"x\"}",
 		  "command: \"x\" is none; there are version, status, wake, add, remove, log, "
-		  "export, relay, join, leave, share, grants, revoke" },
+		  "export, relay, join, leave, share, grants, revoke, pair, pairings, unpair, "
+		  "sleep" },
 		{ "{\"command\":\"remove\"}", "name: missing" },
 		{ "{\"command\":\"remove\",\"name\":\"a/b\"}",
 		  "name: \"a/b\" is not 1 to 63 bytes of UTF-8 without '/', control characters and "
@@ -132,16 +133,16 @@ static void a_machine(void **state)
 	struct json_writer w = json_writer_over(line, sizeof(line));
 
 	(void)state;
-	answer_write_machine(&w, 7, &s, &p);
+	answer_write_machine(&w, 7, &s, &p, NULL);
 	assert_string_equal(line,
 			    "{\"machine\":{\"id\":7,\"name\":\"nas\",\"mac\":\"be:ef:fa:ce:c0:de\","
 			    "\"state\":\"unknown\",\"since\":null,"
 			    "\"addresses\":[],\"rules\":[],\"watts\":null,"
-			    "\"last_wake\":null}}\n");
+			    "\"last_wake\":null,\"sleeper\":null}}\n");
 	addr_parse("192.0.2.50", &a);
 	spec_add_address(&s, &a);
 	w = json_writer_over(line, sizeof(line));
-	answer_write_machine(&w, 7, &s, &p);
+	answer_write_machine(&w, 7, &s, &p, NULL);
 	assert_non_null(strstr(line, "\"rules\":[\"tcp\"]"));
 	rule_parse("tcp/22", &rule);
 	spec_add_rule(&s, &rule);
@@ -161,7 +162,9 @@ static void a_machine(void **state)
 					    .ready_us = 7100000,
 					    .replayed = 2 };
 	w = json_writer_over(line, sizeof(line));
-	answer_write_machine(&w, 7, &s, &p);
+	answer_write_machine(&w, 7, &s, &p,
+			     &(struct answer_sleeper){
+				     .held = true, .since_ms = 1770087906789, .source = a });
 	assert_string_equal(
 		line,
 		"{\"machine\":{\"id\":7,\"name\":\"nas\",\"mac\":\"be:ef:fa:ce:c0:de\",\"state\":"
@@ -172,7 +175,9 @@ static void a_machine(void **state)
 		"\"tcp/22\","
 		"\"at\":\"2026-02-03T03:05:00.000+00:00\",\"attempts\":1,\"awake_seconds\":6.4,"
 		"\"ready_seconds\":7.1,"
-		"\"replayed\":2}}}\n");
+		"\"replayed\":2},"
+		"\"sleeper\":{\"lease\":\"held\",\"since\":\"2026-02-03T03:05:06.789+00:00\","
+		"\"source\":\"192.0.2.50\"}}}\n");
 }
 
 /* With all that a machine can have. */
@@ -194,7 +199,7 @@ static void the_longest_answer_fits(void **state)
 					    .address = SPEC_ANY_ADDRESS,
 					    .first = (uint16_t)(10000 + 2 * i),
 					    .last = (uint16_t)(10001 + 2 * i) };
-	answer_write_machine(&w, 7, &s, &p);
+	answer_write_machine(&w, 7, &s, &p, NULL);
 	assert_false(w.out.cut);
 	assert_true(w.out.used > 5000);
 }
