@@ -142,7 +142,7 @@ const struct config_key config_keys[] = {
 	{ "sleeper", "log-level", &choice, AT(log_level), "info", 0, 0, levels },
 	{ "services", "on", &rules, AT(services_on), "", 0, 0, NULL },
 	{ "services", "off", &rules, AT(services_off), "", 0, 0, NULL },
-	{ "idle", "after", &duration, AT(idle_after), "off", 60 * SECOND, 0, NULL },
+	{ "idle", "after", &duration, AT(idle_after), "off", 10 * SECOND, 0, NULL },
 	{ "idle", "grace", &duration, AT(idle_grace), "10min", 0, 86400 * SECOND, NULL },
 	{ "idle", "interval", &duration, AT(idle_interval), "30s", 5 * SECOND, 600 * SECOND, NULL },
 	{ "idle", "traffic", &config_bytes, AT(idle_traffic), "1KiB", 1, 1U << 30, NULL },

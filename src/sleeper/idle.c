@@ -260,7 +260,7 @@ static void asked_looked(void *context, const struct idle_report *r)
 	static struct evidences all;
 	struct asked *a = context;
 	const struct evidence *e;
-	char text[EVIDENCE_TEXT + 64];
+	char text[EVIDENCE_TEXT + SPEC_NAME_MAX + 64];
 
 	/* Nobody is there to be told: nobody wants it any more. */
 	if (!a->done) {
