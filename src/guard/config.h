@@ -58,6 +58,7 @@ struct config {
 	uint64_t on_exit_wake; /* 0 keep, 1 wake */
 	uint64_t local;
 	uint64_t observe;
+	uint64_t announce;
 	struct config_rate scan_limit;
 	struct config_rate wake_limit;
 	uint64_t machines_max; /* how many may register */
