@@ -1,5 +1,6 @@
 """What the tests of the sleeper's units begin with: a LAN, a guard, and a Debian with our sleeper that knows this guard."""
 
+import contextlib
 import fcntl
 import json
 import os
@@ -14,7 +15,6 @@ import lease
 import netns
 import tree
 from guard import BUILD
-from machine import Machine
 
 WAYS = {                    # how a machine goes, and whether it comes back by a magic packet with all it had
     "suspend": (["systemctl", "suspend"], True),
@@ -59,15 +59,14 @@ class Scene:
         self.guard = lan.guard([], fast=False)
         self.box = box_module.Box(lan, "nas", 50, network=network, delay=delay, mask=mask, layers=[installed()])
         lan.machines.append(self.box)
+        self.paired = paired
         if not paired:
             config = f"[sleeper]\nguard = {lan.guard_host.v4}\n" + config
         self.box.write("/etc/rouse/rouse-sleeper.conf", config)
         self.box.start()
         if paired:
             self._pair()
-            self.wait_lease()
-        else:
-            self.wait_active()
+        self.wait_lease()
 
     def _pair(self):
         """As `rouse setup` does it: the code from the guard's screen, the protocol from the machine, the file."""
@@ -87,10 +86,24 @@ class Scene:
             sock.sendall(json.dumps(request).encode() + b"\n")
             return json.loads(sock.makefile().readline())
 
-    def sleeper(self, command):
-        """One request at the sleeper's control socket: all answers."""
-        out = self.box.run("python3", "-c", "", check=False)
-        return out
+    def sleeper(self, request, timeout=10):
+        """One request at the sleeper's control socket; its answers."""
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.settimeout(timeout)
+            sock.connect(f"/proc/{self.box.find_leader()}/root/run/rouse-sleeper/control.sock")
+            sock.sendall(json.dumps(request).encode() + b"\n")
+            answers = []
+            for line in sock.makefile():
+                answers.append(json.loads(line))
+                if "result" in answers[-1]:
+                    return answers
+        raise ConnectionError(f"no result: {answers}")
+
+    def lease(self):
+        """held, connecting, refused or unpaired."""
+        with contextlib.suppress(OSError):
+            return self.sleeper({"command": "status"})[0]["sleeper"]["lease"]
+        return None
 
     # What happened
 
@@ -101,26 +114,29 @@ class Scene:
         return len(self.events("goodbye")) - len(self.events("stays"))
 
     def wait_active(self):
-        netns.wait_until(lambda: self.box.run("systemctl", "is-active", "rouse-sleeper", check=False).stdout == "active\n",
-                         20, step=0.05, what="rouse-sleeper active")
+        """The daemon runs and holds logind's delay lock."""
+        def ready():
+            locks = self.box.run("systemd-inhibit", "--list", "--no-legend", check=False).stdout
+            return "rouse" in locks and self.box.run("systemctl", "is-active", "--quiet", "rouse-sleeper", check=False).returncode == 0
+        netns.wait_until(ready, 20, step=0.05, what="rouse-sleeper with its delay lock")
 
     def wait_lease(self, timeout=20):
-        """The guard holds the machine's lease: it knows it, and it is awake."""
+        """The daemon runs, and the guard holds its lease."""
         self.wait_active()
-        self.guard.wait_state("nas", "awake", timeout=timeout)
+        if self.paired:
+            netns.wait_until(lambda: self.lease() == "held", timeout, step=0.05, what="the lease")
+            self.guard.wait_state("nas", "awake", timeout=timeout)
 
     # What is done
 
     def go(self, way, timeout=30):
-        """Send it to sleep or off; returns (seconds from the command until it is gone, seconds until the goodbye or
-        None)."""
+        """Send it to sleep or off; returns the seconds until it is gone, and how many goodbyes the guard got."""
         argv, _ = WAYS[way]
         before = len(self.events("goodbye"))
         begin = time.monotonic()
         self.box.spawn(*argv)
         gone = self.box.wait_off(timeout)
-        after = self.events("goodbye")
-        return gone - begin, len(after) - before
+        return gone - begin, len(self.events("goodbye")) - before
 
     def wake(self, timeout=30):
         """A client connects, which wakes it; returns the Attempt."""
@@ -130,6 +146,3 @@ class Scene:
         self.box.wait_up(timeout)
         self.guard.wait_state("nas", "awake", timeout=timeout)
         return attempt
-
-
-__all__ = ["Machine", "Scene", "WAYS", "installed"]

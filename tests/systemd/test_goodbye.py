@@ -1,0 +1,135 @@
+"""Every row of "which hook still has a network when the machine goes down", with the real daemon, units, logind and guard."""
+
+import itertools
+import time
+
+import pytest
+
+import netns
+from scene import WAYS
+
+SLEEPS = [way for way, (_, resumes) in WAYS.items() if resumes]
+NETWORKS = ("ifupdown", "networkmanager")
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_each_sleep_says_goodbye_once_and_each_resume_hello(make_scene, network):
+    scene = make_scene(network=network)
+    for number, way in enumerate(SLEEPS, 1):
+        seconds, goodbyes = scene.go(way)
+        assert goodbyes == 1, f"{way}: {goodbyes} goodbyes"
+        assert seconds < 2.5
+        attempt = scene.wake()
+        assert attempt.ok, attempt.error
+        assert scene.box.boots[-1].reason == "magic"
+        scene.wait_lease()
+        assert scene.goodbyes() == number, f"{way}: a goodbye more after the resume"
+        assert scene.lease() == "held"
+
+
+@pytest.mark.parametrize("network, way", itertools.product(NETWORKS, ("poweroff", "halt")))
+def test_each_way_off_says_goodbye_once(make_scene, network, way):
+    scene = make_scene(network=network)
+    _, goodbyes = scene.go(way)
+    assert goodbyes == 1
+    assert scene.box.exits[-1][1] == "off"
+    scene.guard.wait_state("nas", "asleep")
+    assert scene.wake().ok                  # a boot, not a resume
+    scene.wait_lease()
+    assert scene.goodbyes() == 1
+
+
+@pytest.mark.parametrize("network, way", itertools.product(NETWORKS, ("poweroff", "suspend")))
+def test_slow_network(make_scene, network, way):
+    scene = make_scene(network=network, delay=0.3)
+    seconds, goodbyes = scene.go(way)
+    assert goodbyes == 1
+    assert way == "poweroff" or seconds < 3
+    scene.guard.wait_state("nas", "asleep")
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_reboot_is_no_sleep(make_scene, network):
+    scene = make_scene(network=network)
+    scene.box.spawn("systemctl", "reboot")
+    netns.wait_until(lambda: scene.box.exits, 20, what="the box going down")
+    assert scene.box.exits[-1][1] == "reboot"
+    assert scene.goodbyes() == 0, scene.guard.log()
+    scene.box.wait_up()
+    scene.wait_lease()
+    assert scene.goodbyes() == 0
+    assert not scene.events("asleep"), "claimed while it booted"
+
+
+def test_restarts_and_upgrades_are_no_sleep(make_scene):
+    """And after each of them the next sleep is still said."""
+    scene = make_scene()
+    box = scene.box
+    said = 0
+
+    def restart():
+        box.run("systemctl", "restart", "rouse-sleeper")
+
+    def upgrade():                          # as a package does it: stop, replace, start
+        box.run("systemctl", "stop", "rouse-sleeper")
+        box.run("sh", "-c", "cp -a /usr/local/sbin/rouse-sleeper /root/new && mv /root/new /usr/local/sbin/rouse-sleeper")
+        box.run("systemctl", "daemon-reload")
+        box.run("systemctl", "start", "rouse-sleeper")
+
+    def kill():
+        pid = box.run("systemctl", "show", "--property=MainPID", "--value", "rouse-sleeper").stdout.strip()
+        box.run("kill", "-KILL", pid)
+        netns.wait_until(lambda: box.run("systemctl", "show", "--property=MainPID", "--value", "rouse-sleeper")
+                         .stdout.strip() not in (pid, "0"), 10, what="the sleeper started again")
+
+    def logind():
+        box.run("systemctl", "restart", "systemd-logind")
+
+    def dbus():
+        box.run("systemctl", "restart", "dbus")
+        box.run("systemctl", "restart", "systemd-logind")
+
+    for what in (restart, upgrade, kill, logind, dbus):
+        what()
+        scene.wait_lease()
+        assert scene.goodbyes() == said, f"{what.__name__} was taken for a sleep"
+        _, goodbyes = scene.go("suspend")
+        assert goodbyes == 1, f"after {what.__name__}: {goodbyes} goodbyes"
+        said += 1
+        scene.wake()
+        scene.wait_lease()
+        assert scene.goodbyes() == said
+
+
+def test_a_guard_that_is_away_delays_no_sleep(make_scene):
+    scene = make_scene()
+    scene.guard.stop()
+    begin = time.monotonic()
+    scene.box.spawn("systemctl", "suspend")
+    gone = scene.box.wait_off(10)
+    assert gone - begin < 2.5
+    scene.guard.start()
+    scene.box.press_button()
+    scene.box.wait_up()
+    scene.wait_lease()
+    assert scene.lease() == "held"
+
+
+def test_without_a_pairing_goodbyes_are_wakupators(make_scene):
+    scene = make_scene(paired=False)
+    for number, way in enumerate(("suspend", "suspend.target", "poweroff"), 1):
+        _, goodbyes = scene.go(way)
+        assert goodbyes == 1, way
+        scene.wake()
+        scene.wait_lease()
+        assert scene.goodbyes() == number
+
+
+def test_units_are_hardened_where_they_run(make_scene):
+    scene = make_scene()
+    for unit in ("rouse-sleeper.service", "rouse-sleeper-goodbye.service"):
+        text = scene.box.run("systemd-analyze", "security", "--no-pager", unit, check=False).stdout
+        level = float(text.rsplit("Overall exposure level for", 1)[1].split(":")[1].split()[0])
+        assert level <= 2.5, text
+    status = scene.box.run("sh", "-c", "cat /proc/$(systemctl show -P MainPID rouse-sleeper)/status").stdout
+    assert "CapBnd:\t0000000000001000" in status and "NoNewPrivs:\t1" in status, status
