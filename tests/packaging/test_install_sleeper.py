@@ -12,8 +12,9 @@ from test_packaging import INSTALLED, ROOT, exposure, needs_root, sandbox
 UNITS = sorted((ROOT / "build/packaging").glob("*.service"))
 SLEEPER = {
     "bin/rouse", "sbin/rouse-sleeper", "lib/systemd/system/rouse-sleeper.service",
-    "lib/systemd/system/rouse-sleeper-goodbye.service", "lib/sysusers.d/rouse-sleeper.conf",
-    "share/man/man1/rouse.1", "share/man/man5/rouse-sleeper.conf.5", "share/man/man8/rouse-sleeper.8",
+    "lib/systemd/system/rouse-sleeper-goodbye.service", "lib/systemd/system/rouse-sleeper-check.socket",
+    "lib/systemd/system/rouse-sleeper-check@.service", "lib/sysusers.d/rouse-sleeper.conf",
+    "share/man/man1/rouse.1", "share/man/man7/rouse-doctor.7", "share/man/man5/rouse-sleeper.conf.5", "share/man/man8/rouse-sleeper.8",
     "share/doc/rouse/rouse-sleeper.conf", "share/rouse/manifest",
 }
 
@@ -23,7 +24,7 @@ def files(prefix):
 
 
 def test_the_units_are_those_we_know():
-    assert [unit.name for unit in UNITS] == ["rouse-relay.service", "rouse-sleeper-goodbye.service",
+    assert [unit.name for unit in UNITS] == ["rouse-relay.service", "rouse-sleeper-check@.service", "rouse-sleeper-goodbye.service",
                                              "rouse-sleeper.service", "roused.service"]
 
 

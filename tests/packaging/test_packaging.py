@@ -17,7 +17,8 @@ UNIT = ROOT / "build/packaging/roused.service"
 INSTALLED = {
     "bin/rouse", "sbin/roused", "lib/systemd/system/roused.service",
     "lib/systemd/system/roused.socket", "lib/sysusers.d/rouse.conf", "share/doc/rouse/roused.conf",
-    "share/doc/rouse/local.conf", "share/man/man1/rouse.1", "share/man/man5/roused.conf.5",
+    "share/doc/rouse/local.conf", "share/man/man1/rouse.1", "share/man/man7/rouse-doctor.7",
+    "share/man/man5/roused.conf.5",
     "share/man/man8/roused.8", "share/rouse/manifest",
     "libexec/rouse/uplink", "sbin/rouse-relay", "lib/systemd/system/rouse-relay.service",
     "share/doc/rouse/rouse-relay.conf", "share/man/man5/rouse-relay.conf.5",
