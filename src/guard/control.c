@@ -183,6 +183,9 @@ static void monitor_said(void *context, struct channel_message *carrier)
 	case IPC_LISTENER:
 		take_listener(c, m, carrier);
 		return;
+	case IPC_DISCOVERY:
+		control_discovery_said(c, &m->discovery, carrier);
+		return;
 	case IPC_GO:
 		go(c);
 		return;
@@ -280,6 +283,7 @@ static int open_all(struct control *c)
 
 static void close_all(struct control *c)
 {
+	control_discovery_done(c);
 	control_registration_done(c);
 	control_lease_done(c);
 	control_clients_done(c);
@@ -327,6 +331,7 @@ int control_main(void)
 		control_requests_init(c);
 		list_init(&c->registrations);
 		list_init(&c->clients);
+		list_init(&c->discoveries);
 		list_init(&c->sleepers);
 		c->connections = entropy_u32();
 		for (size_t i = 0; i < CONTROL_LISTENERS; i++)

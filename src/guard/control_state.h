@@ -69,6 +69,7 @@ struct control {
 	struct list registrations; /* struct registrant */
 	struct list clients; /* struct client */
 	size_t registrations_n, clients_n;
+	struct list discoveries; /* struct discovery */
 	struct list sleepers; /* struct sleeper */
 	size_t sleepers_unproved; /* that count as registrations do */
 	uint32_t connections; /* makes their ids differ */
@@ -101,6 +102,12 @@ void control_answered(struct control *c, const struct ipc_message *m);
 void control_registration_accept(struct control *c, const struct control_listener *l);
 void control_registration_reap(struct control *c);
 void control_registration_done(struct control *c);
+
+/* control_discovery.c: sockets that machines find this guard by; with none in `carrier` it is over */
+struct channel_message;
+void control_discovery_said(struct control *c, const struct ipc_discovery *said,
+			    struct channel_message *carrier);
+void control_discovery_done(struct control *c);
 
 /* control_lease.c: connections of sleepers */
 

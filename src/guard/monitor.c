@@ -125,6 +125,7 @@ static void lan_changed(void *context, uint8_t slot, bool new_socket)
 	role_tell(m, ROLE_CONTROL, &q);
 	machines_relocate(m);
 	listeners_registration(&m->listeners, &m->config, &m->lan);
+	discovery_update(m);
 }
 
 static void hear_store(void *who, const char *line)
@@ -344,6 +345,7 @@ static void reload(struct monitor *m)
 	machines_relocate(m);
 	config_drop_machines(&m->config);
 	listeners_registration(&m->listeners, &m->config, &m->lan);
+	discovery_update(m);
 	log_notice("reloaded: guarding %zu machine%s", store_machines(m->store),
 		   store_machines(m->store) == 1 ? "" : "s");
 	(void)notify_ready(NULL);
@@ -378,6 +380,8 @@ static int open_rest(struct monitor *m)
 	if (r >= 0)
 		r = relay_side_init(m);
 	if (r >= 0)
+		r = discovery_init(m);
+	if (r >= 0)
 		r = lan_init(&m->lan, m->loop, &m->config, lan_changed, m);
 	if (r >= 0)
 		r = local_init(&m->local, m->loop, &m->lan, tell_tap, m);
@@ -389,6 +393,7 @@ static int open_rest(struct monitor *m)
 	}
 	config_drop_machines(&m->config);
 	listeners_registration(&m->listeners, &m->config, &m->lan);
+	discovery_update(m);
 	local_set(&m->local, m->config.local);
 	r = close_sandbox(m);
 	if (r < 0)
@@ -435,6 +440,7 @@ static void stop(struct monitor *m)
 {
 	roles_stop(m);
 	relay_side_done(m);
+	discovery_done(m);
 	local_done(&m->local);
 	syncer_free(m->syncer);
 	if (m->store)

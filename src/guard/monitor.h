@@ -12,6 +12,7 @@
 #include "guard/lan.h"
 #include "guard/listeners.h"
 #include "guard/local.h"
+#include "guard/monitor_discovery.h"
 #include "guard/monitor_relay.h"
 #include "guard/options.h"
 #include "guard/store.h"
@@ -72,6 +73,7 @@ struct monitor {
 	struct syncer *syncer; /* NULL: the monitor waits for the disk itself */
 	struct sandbox_report sandbox;
 	struct relay_side relay;
+	struct discovery_side discovery;
 	bool stopping;
 	int result;
 };
@@ -104,6 +106,8 @@ void role_end(struct monitor *m, enum role_kind kind);
 void roles_stop(struct monitor *m);
 void role_tell(struct monitor *m, enum role_kind kind, const struct ipc_message *q);
 void role_tell_with(struct monitor *m, enum role_kind kind, const struct ipc_message *q, int fd);
+void role_tell_with_all(struct monitor *m, enum role_kind kind, const struct ipc_message *q,
+			const int *fds, size_t n);
 void roles_tell_settings(struct monitor *m);
 
 /* monitor_requests.c: what engine and control ask of the monitor */

@@ -199,7 +199,7 @@ static void tell(struct monitor *m, const struct announcement *a)
 	struct ipc_message q = { .kind = IPC_DISCOVERY, .discovery = a->said };
 	const int fds[] = { a->hear, a->tell };
 
-	roles_tell_control_with(m, &q, fds, a->there ? 2 : 0);
+	role_tell_with_all(m, ROLE_CONTROL, &q, fds, a->there ? 2 : 0);
 }
 
 static void close_sockets(struct announcement *a)

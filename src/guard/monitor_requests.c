@@ -116,9 +116,11 @@ void monitor_engine_said(struct monitor *m, const struct ipc_message *q)
 		return;
 	case IPC_STORE:
 		machines_store(m, q);
+		discovery_update(m);
 		break;
 	case IPC_FORGET:
 		machines_forget(m, q);
+		discovery_update(m);
 		break;
 	case IPC_PAST:
 		machines_past(m, q);
@@ -126,6 +128,9 @@ void monitor_engine_said(struct monitor *m, const struct ipc_message *q)
 	case IPC_PAIR:
 		pairings_pair(m, q);
 		break;
+	case IPC_PAIRING_OPEN:
+		discovery_pairing(m, q->id);
+		return;
 	case IPC_EVENT:
 		e = q->event;
 		monitor_event(m, &e);

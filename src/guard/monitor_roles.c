@@ -33,7 +33,8 @@ static void give_up(struct monitor *m, const char *why)
 	loop_stop(m->loop);
 }
 
-void role_tell_with(struct monitor *m, enum role_kind kind, const struct ipc_message *q, int fd)
+void role_tell_with_all(struct monitor *m, enum role_kind kind, const struct ipc_message *q,
+			const int *fds, size_t n)
 {
 	struct role *r = &m->roles[kind];
 	int e;
@@ -41,11 +42,16 @@ void role_tell_with(struct monitor *m, enum role_kind kind, const struct ipc_mes
 	/* It is told everything when it starts. */
 	if (!r->channel)
 		return;
-	e = channel_send(r->channel, q, ipc_length(q), &fd, fd >= 0 ? 1 : 0);
+	e = channel_send(r->channel, q, ipc_length(q), fds, n);
 	if (e == -ENOBUFS) {
 		log_error("the %s does not listen any more", words[kind].name);
 		(void)role_signal(&r->process, SIGKILL);
 	}
+}
+
+void role_tell_with(struct monitor *m, enum role_kind kind, const struct ipc_message *q, int fd)
+{
+	role_tell_with_all(m, kind, q, &fd, fd >= 0 ? 1 : 0);
 }
 
 void role_tell(struct monitor *m, enum role_kind kind, const struct ipc_message *q)
@@ -91,6 +97,7 @@ static void tell_everything(struct monitor *m, enum role_kind kind)
 		relay_side_tell_engine(m);
 	} else {
 		listeners_tell_all(&m->listeners);
+		discovery_tell_all(m);
 	}
 	q = (struct ipc_message){ .kind = IPC_GO };
 	role_tell(m, kind, &q);
