@@ -316,23 +316,37 @@ static void want(struct lan *lan, const char *name)
 		snprintf(i->said.name, sizeof(i->said.name), "%s", name);
 }
 
-static void want_configured(struct lan *lan)
+/* Without a default route, as while DHCP renews it, what is served already goes on being served. */
+static void want_default(struct lan *lan)
 {
-	const struct config_interfaces *c = &lan->config->interfaces;
-	const struct net_interface *n;
+	const struct net_interface *n = net_default(lan->net);
+	bool any = false;
 
-	for (uint16_t k = 0; k < c->n; k++)
-		want(lan, c->names[k]);
-	if (c->n > 0)
-		return;
-	n = net_default(lan->net);
-	if (n)
+	if (n) {
 		want(lan, n->link.name);
-	else
+		return;
+	}
+	for (uint8_t slot = 0; slot < LAN_INTERFACES; slot++) {
+		struct lan_interface *i = &lan->slots[slot];
+
+		i->wanted = i->wanted || i->ifindex != 0;
+		any = any || i->wanted;
+	}
+	if (!any)
 		log_error(
 			"no interface to serve yet: there is no default route; waiting for one, or "
 			"name an interface with `interface =` in the configuration or "
 			"--interface");
+}
+
+static void want_configured(struct lan *lan)
+{
+	const struct config_interfaces *c = &lan->config->interfaces;
+
+	for (uint16_t k = 0; k < c->n; k++)
+		want(lan, c->names[k]);
+	if (c->n == 0)
+		want_default(lan);
 }
 
 static bool wants_any(const struct lan *lan)

@@ -367,3 +367,9 @@ def test_default_route_that_comes_later(lan):
         assert guard.register_raw(b"{}", lan.other), "the registration port is there too"
     finally:
         lan.guard_host.ns.ip("route del default")
+    nas.sleep()
+    guard.wait_state("nas", "asleep")
+    guard.reload()                                  # while it is away again
+    guard.wait_log("reloaded")
+    assert guard.state("nas") == "asleep"
+    check_connected(lan.client.connect(nas.v4).wait(10), nas, nas.v4)
