@@ -61,7 +61,10 @@ def batch(cells, linear, forward, offload, report_errors):
         for i, cell in enumerate(cells):
             options = cell.machine_options()
             options.pop("number")
-            machines.append(lan.machine(f"m{i}", **options))
+            late = options.pop("service")
+            machine = lan.machine(f"m{i}", **options)
+            machine.delays = dict.fromkeys(machine.delays, late)    # of the next boot: this one need not be waited for
+            machines.append(machine)
         for machine in machines:
             machine.sleep()
         local = any(cell.local for cell in cells)
