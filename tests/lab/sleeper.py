@@ -117,3 +117,22 @@ class Sleeper:
 
     def __exit__(self, *_):
         self.close()
+
+
+def paired(guard, host, name="nas", **options):
+    """A Sleeper that `rouse setup` has paired with a real guard. `host`: a machine or another host, up."""
+    sleeper = Sleeper(host, paired=False, name=name, **options)
+    pair = subprocess.Popen([program("rouse"), "--socket", guard.socket, "pair", "--json"], stdout=subprocess.PIPE, text=True)
+    try:
+        code = re.search(r'"code": *"(\d{6})"', pair.stdout.readline())[1]
+        out = sleeper.ns.run("sh", "-c", 'mount -t tmpfs -o mode=755 none /run && exec "$@"', "sh", program("rouse"), "setup", "--yes", "--json",
+                             "--no-test", "--state", sleeper.state_dir, "--guard", guard.host.v4, "--code", code, "--name", name,
+                             check=False)
+        assert out.returncode == 0, out.stdout + out.stderr
+    finally:
+        if pair.poll() is None:
+            pair.terminate()
+        pair.wait(5)
+        pair.stdout.close()
+    sleeper.id = sleeper.pairing()["id"]
+    return sleeper
