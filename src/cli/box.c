@@ -20,6 +20,7 @@
 
 #define ENTRIES_MAX 4096
 #define DEPTH_MAX 4
+#define CLOCKS_MAX 4 /* as many as rouse-sleeper looks at */
 #define CONNECT_MS 2000
 #define MDNS_MS 1000
 
@@ -93,6 +94,15 @@ bool box_each(const struct box *b, const char *folder,
 	}
 	(void)closedir(d);
 	return true;
+}
+
+bool box_has_alarm(const struct box *b)
+{
+	for (int n = 0; n < CLOCKS_MAX; n++) {
+		if (box_has(b, "sys/class/rtc/rtc%d/wakealarm", n))
+			return true;
+	}
+	return false;
 }
 
 /* --- what is below an interface --- */

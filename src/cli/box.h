@@ -123,12 +123,14 @@ void box_try_guard(struct box *b);
 void box_look_at_interface(struct box *b, const char *name);
 
 /* A file below the root: its first `size` - 1 bytes with NUL, without the last newline. Negative errno. */
-int box_read(const struct box *b, char *to, size_t size, const char *path, ...)
+int box_read(const struct box *b, char *to, size_t size, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
-bool box_has(const struct box *b, const char *path, ...) __attribute__((format(printf, 2, 3)));
+bool box_has(const struct box *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Calls for each entry of a folder below the root but "." and "..", at most 4096; false: there is no such folder. */
 bool box_each(const struct box *b, const char *folder,
 	      bool (*take)(void *context, const char *name), void *context);
+/* A clock whose alarm could wake the machine. */
+bool box_has_alarm(const struct box *b);
 /* Hardware below an interface (lower_* links in sysfs); itself when it is hardware or nothing is. */
 size_t box_hardware(const struct box *b, const char *interface, char ret[][NETLINK_NAME],
 		    size_t max);

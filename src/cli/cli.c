@@ -158,6 +158,7 @@ const struct cli_command cli_commands[] = {
 	  "  --interface NAME   the interface to the LAN (default: the one towards the guard)\n"
 	  "  --again            pair anew although there is a pairing\n"
 	  "  --no-test          without the test: nothing is suspended\n"
+	  "  --no-alarm         test although no clock's alarm is the safety net\n"
 	  "  --yes              ask nothing; this agrees to the test\n"
 	  "  --json             the result as data, see rouse(1); needs --yes\n"
 	  "  --state FOLDER     the sleeper's state (default: " PAIRING_STATE_FOLDER ")\n\n"

@@ -60,11 +60,11 @@ void doctor_rtc(const struct box *b, struct finding *f)
 {
 	char flag[32];
 
-	if (!box_has(b, "sys/class/rtc/rtc0/wakealarm")) {
+	if (!box_has_alarm(b)) {
 		finding_problem(f,
 				"the safe test has no safety net here: do it where you can reach "
 				"the power button; timers cannot wake the machine",
-				"there is no clock with an alarm (/sys/class/rtc/rtc0/wakealarm)");
+				"there is no clock with an alarm (/sys/class/rtc/rtc*/wakealarm)");
 		return;
 	}
 	if (box_read(b, flag, sizeof(flag), "sys/class/rtc/rtc0/device/power/wakeup") == 0 &&
@@ -161,7 +161,7 @@ static bool setting(const char *text, const char *key, char *to, size_t size)
 		line += line != text;
 		while (*line == ' ' || *line == '\t')
 			line++;
-		if (strncmp(line, key, n) != 0 || (line[n] != '=' && line[n] != ' '))
+		if (!begins(line, key) || (line[n] != '=' && line[n] != ' '))
 			continue;
 		line += n + strspn(line + n, "= \"'");
 		n = strcspn(line, "\"' \t\n#");

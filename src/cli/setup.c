@@ -232,6 +232,9 @@ static const char *take_option(struct setup *s, int o)
 	case 't':
 		s->no_test = true;
 		return NULL;
+	case 'l':
+		s->no_alarm = true;
+		return NULL;
 	case 'y':
 		s->yes = true;
 		return NULL;
@@ -251,6 +254,7 @@ enum cli_exit cli_setup(struct cli *c, int argc, char **argv)
 		{ "state", required_argument, NULL, 's' },
 		{ "again", no_argument, NULL, 'a' },
 		{ "no-test", no_argument, NULL, 't' },
+		{ "no-alarm", no_argument, NULL, 'l' },
 		{ "yes", no_argument, NULL, 'y' },
 		{ "json", no_argument, NULL, 'j' },
 		{ NULL, 0, NULL, 0 },

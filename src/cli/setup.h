@@ -30,7 +30,7 @@ struct setup {
 	struct cli *cli;
 	/* What was asked for; NULL: nothing. */
 	const char *guard, *code, *name, *interface, *state;
-	bool yes, as_json, again, no_test;
+	bool yes, as_json, again, no_test, no_alarm;
 	/* What came of it. */
 	struct box *box;
 	bool keeps; /* the pairing there is */

@@ -29,8 +29,6 @@
 #define SERVICES_MAX 64
 #define PATIENCE 10
 
-extern char **environ;
-
 /* --- starting it --- */
 
 /* systemctl with these words: its exit status, or a negative errno. */
@@ -275,7 +273,7 @@ static bool run_test(struct setup *s, struct proof *p)
 	bool more = true;
 
 	(void)snprintf(line, sizeof(line), "{\"command\":\"test\",\"after\":%d,\"safety\":%d}\n",
-		       TEST_AFTER, TEST_SAFETY);
+		       TEST_AFTER, s->no_alarm ? 0 : TEST_SAFETY);
 	if (connection_open_sleeper(&k, s->cli, line, TEST_PATIENCE) < 0) {
 		(void)snprintf(p->error, sizeof(p->error),
 			       "rouse-sleeper does not answer any more");
@@ -294,6 +292,21 @@ static bool run_test(struct setup *s, struct proof *p)
 	return p->ok;
 }
 
+/* Without the safety net it is another question; --yes alone does not answer it. */
+static bool agreed_without_alarm(struct setup *s)
+{
+	char answer[16];
+
+	if (!s->no_alarm && !box_has_alarm(s->box) && !s->yes)
+		s->no_alarm =
+			setup_ask(s,
+				  "No clock with an alarm is here as a safety net: if the guard "
+				  "cannot wake it, its button must. All the same? [y/N]",
+				  answer, sizeof(answer)) &&
+			(answer[0] == 'y' || answer[0] == 'Y');
+	return s->no_alarm || box_has_alarm(s->box);
+}
+
 bool setup_test(struct setup *s)
 {
 	struct proof p = { .setup = s };
@@ -307,6 +320,11 @@ bool setup_test(struct setup *s)
 		       "live on. [y/N]"))
 		return setup_say(s, "test", SETUP_SKIPPED,
 				 "not now: sudo rouse setup does it any time");
+	if (!agreed_without_alarm(s))
+		return setup_say(
+			s, "test", SETUP_FAILED,
+			"no clock with an alarm is here, so nothing but the guard and its button "
+			"would wake it: --no-alarm tests all the same, --no-test leaves it");
 	if (run_test(s, &p))
 		return true;
 	s->test_failed = true;
