@@ -69,22 +69,21 @@ class Scene:
         self.wait_lease()
 
     def _pair(self):
-        """As `rouse setup` does it: the code from the guard's screen, the protocol from the machine, the file."""
-        code = self.ask({"command": "pair"})["pair"]["code"]
-        lan = self.lan
-        with self.box.ns.entered():
-            ident, key = lease.pair(lan.guard_host.v4, 13717, code, self.box.mac, "nas")
-        text = json.dumps({"pairing": 1, "id": ident, "key": lease.b64(key), "guard": lan.guard_host.v4, "port": 13717,
+        """As `rouse pair` and `rouse setup` do it: the code from the guard, the protocol from the machine, the file."""
+        address = self.lan.guard_host.v4
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.settimeout(20)
+            sock.connect(self.guard.socket)
+            sock.sendall(b'{"command":"pair"}\n')
+            said = sock.makefile()
+            code = json.loads(said.readline())["pair"]["code"]
+            with self.box.ns.entered():
+                ident, key = lease.pair(address, 13717, code, self.box.mac, "nas")
+            result = json.loads(said.readline())
+            assert result["result"] == "paired", result
+        text = json.dumps({"pairing": 1, "id": ident, "key": lease.b64(key), "guard": address, "port": 13717,
                            "mac": self.box.mac, "name": "nas", "interface": "eth0"}) + "\n"
         self.box.run("sh", "-c", f"umask 077; cat >{STATE}/new && mv {STATE}/new {STATE}/pairing.json", input=text)
-
-    def ask(self, request, timeout=10):
-        """One request at the guard's control socket; the first answer."""
-        with socket.socket(socket.AF_UNIX) as sock:
-            sock.settimeout(timeout)
-            sock.connect(self.guard.socket)
-            sock.sendall(json.dumps(request).encode() + b"\n")
-            return json.loads(sock.makefile().readline())
 
     def sleeper(self, request, timeout=10):
         """One request at the sleeper's control socket; its answers."""
