@@ -7,6 +7,7 @@
 #include "sleeper/idle_parts.h"
 
 #include "sleeper/bus.h"
+#include "sleeper/session_tty.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -40,8 +41,14 @@ static void got_session(struct sleeper_idle *i, sd_bus_message *m, size_t nth)
 		{ "IdleSinceHintMonotonic", 't', &s->idle_since_us, 0 },
 	};
 
+	struct session_tty tty;
+
 	/* One that ended meanwhile has no properties, and keeps nothing awake. */
 	s->known = m && idle_bus_properties(m, wanted, sizeof(wanted) / sizeof(wanted[0])) == 0;
+	if (s->known && s->remote && !s->tty[0] && session_tty_find(s->uid, s->id, &tty)) {
+		copy(s->tty, sizeof(s->tty), tty.name);
+		s->idle_since_us = tty.used_us;
+	}
 }
 
 static void got_sessions(struct sleeper_idle *i, sd_bus_message *m, size_t nth)

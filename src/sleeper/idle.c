@@ -270,8 +270,8 @@ static void asked_looked(void *context, const struct idle_report *r)
 	tell_all(a->i, r->now_us, &a->who, &all);
 	e = against(&all, a->who.force);
 	if (e) {
-		(void)snprintf(text, sizeof(text), "%s: %s%s", e->firm ? "blocked" : "busy",
-			       e->text, e->firm ? "" : "; --force overrides");
+		(void)snprintf(text, sizeof(text), "%s: %s: %s%s", e->firm ? "blocked" : "busy",
+			       e->check, e->text, e->firm ? "" : "; --force overrides");
 		asked_end(a, -EBUSY, text);
 		return;
 	}
