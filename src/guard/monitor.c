@@ -215,9 +215,8 @@ static int open_store(struct monitor *m)
 {
 	int r = store_open(m->config.state_dir, (struct store_ear){ .say = hear_store }, &m->store);
 
-	if (r == -EBUSY)
-		log_error("another guard uses the state folder %s", m->config.state_dir);
-	else if (r < 0)
+	/* -EBUSY: the store has said who uses it. */
+	if (r < 0 && r != -EBUSY)
 		log_error("cannot open the state folder %s: %s", m->config.state_dir, strerror(-r));
 	return r;
 }
@@ -243,14 +242,17 @@ static int close_sandbox(struct monitor *m)
 		{ .path = config, .write = false },
 	};
 	const size_t own = 3;
+	static char program[32];
 	bool uplink = m->relay.image.image >= 0;
 	char text[SANDBOX_TEXT];
 	int r;
 
 	folder_of(m->config.control, control);
 	folder_of(m->options->file ? m->options->file : OPTIONS_DEFAULT_FILE, config);
-	if (uplink)
-		sandbox_program(m->relay.folder);
+	if (uplink) {
+		snprintf(program, sizeof(program), "/proc/self/fd/%d", m->relay.image.image);
+		sandbox_program(program);
+	}
 	/* What the uplink reads is handed down to it. */
 	memcpy(paths + own, sandbox_network, sizeof(sandbox_network));
 	r = sandbox_close(SANDBOX_MONITOR, paths, uplink ? own + SANDBOX_NETWORK_PATHS : own,
@@ -419,6 +421,9 @@ static int start(struct monitor *m)
 		log_error("cannot open the running program (is /proc mounted?): %s", strerror(-r));
 		return r;
 	}
+	/* Both before the power goes: the folder may be one that only root can enter. */
+	if (uplink_find(&m->relay, m->image.null) < 0)
+		log_debug("there is no uplink: no relay can be joined");
 	(void)notify_open();
 	r = loop_new(&m->loop);
 	if (r >= 0)

@@ -359,8 +359,6 @@ int relay_side_init(struct monitor *m)
 	r = keys_init();
 	if (r < 0)
 		return r;
-	if (uplink_find(s) < 0)
-		log_debug("there is no uplink: no relay can be joined");
 	r = loop_timer_init(&s->again, m->loop, start_again, s);
 	if (r >= 0)
 		r = loop_timer_init(&s->patience, m->loop, out_of_patience, s);

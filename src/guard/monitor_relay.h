@@ -21,7 +21,6 @@ struct monitor;
 struct relay_side {
 	struct monitor *monitor;
 	struct role_image image; /* of the uplink's own program; image -1: it is not installed */
-	char folder[CONFIG_PATH_MAX + 1]; /* where that is; for the sandbox */
 	int pair[2]; /* engine, uplink: kept, so that neither loses the other's end */
 	struct role_process process;
 	struct loop_watch ended;
@@ -58,7 +57,7 @@ void relay_side_event(struct monitor *m, const struct event *e);
 bool relay_side_asked(struct monitor *m, const struct ipc_message *q);
 
 /* monitor_uplink.c: the process */
-int uplink_find(struct relay_side *s);
+int uplink_find(struct relay_side *s, int null);
 int uplink_start(struct relay_side *s);
 void uplink_stop(struct relay_side *s);
 void uplink_tell(struct relay_side *s, const struct ipc_message *q);

@@ -27,23 +27,22 @@ static char *const words[] = { (char[]){ "roused: uplink" }, NULL };
 static int open_beside(struct relay_side *s, const char *own, const char *where, const char *name)
 {
 	char path[2 * CONFIG_PATH_MAX];
-	int n = snprintf(s->folder, sizeof(s->folder), "%s%s", own, where);
+	int n = snprintf(path, sizeof(path), "%s%s/%s", own, where, name);
 
-	if (n < 0 || (size_t)n >= sizeof(s->folder))
+	if (n < 0 || (size_t)n >= sizeof(path))
 		return -ENAMETOOLONG;
-	(void)snprintf(path, sizeof(path), "%s/%s", s->folder, name);
 	s->image.image = open(path, O_PATH | O_CLOEXEC);
 	return s->image.image < 0 ? -errno : 0;
 }
 
-int uplink_find(struct relay_side *s)
+int uplink_find(struct relay_side *s, int null)
 {
 	char own[CONFIG_PATH_MAX + 1];
 	ssize_t n = readlink("/proc/self/exe", own, sizeof(own) - 1);
 	char *slash;
 	int r;
 
-	s->image = (struct role_image){ .image = -1, .null = s->monitor->image.null };
+	s->image = (struct role_image){ .image = -1, .null = null };
 	if (n < 0)
 		return -errno;
 	own[n] = 0;
@@ -55,8 +54,6 @@ int uplink_find(struct relay_side *s)
 	r = open_beside(s, own, "/../libexec/rouse", "uplink");
 	if (r < 0)
 		r = open_beside(s, own, "", "uplink");
-	if (r < 0)
-		s->folder[0] = 0;
 	return r;
 }
 

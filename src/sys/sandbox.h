@@ -67,10 +67,10 @@ struct sandbox_path {
 extern const struct sandbox_path sandbox_network[SANDBOX_NETWORK_PATHS];
 
 /*
- * Before the monitor's last stage: a program of ours is in that folder, which it will start, and which goes out and
- * connects. What it reads belongs to the monitor's `paths`. The text must live on.
+ * Before the monitor's last stage: a program of ours, which it will start, and which goes out and connects. What it reads
+ * belongs to the monitor's `paths`. The text must live on.
  */
-void sandbox_program(const char *folder);
+void sandbox_program(const char *path);
 
 /*
  * Last stage. For the monitor `paths` are added to what starting a role needs (the image's and the

@@ -124,12 +124,12 @@ const struct sandbox_path sandbox_network[SANDBOX_NETWORK_PATHS] = {
 	{ .path = "/usr/local/share/ca-certificates" },
 };
 
-/* Where a program is that the monitor starts; NULL: there is none. */
+/* A program that the monitor starts; NULL: there is none. */
 static const char *program;
 
-void sandbox_program(const char *folder)
+void sandbox_program(const char *path)
 {
-	program = folder;
+	program = path;
 }
 
 static int allow_paths(int ruleset, uint64_t all, const struct sandbox_path *paths, size_t n)

@@ -198,18 +198,22 @@ def test_run_from_a_home_that_only_its_owner_enters():
     out = sandbox(LAN + textwrap.dedent("""\
         install -d -m 0700 /run/home
         mkdir /run/home/build
-        cp build/roused build/rouse /run/home/build/
+        cp build/roused build/rouse build/uplink /run/home/build/
         mkdir /run/rouse
         /run/home/build/roused --interface lan0 --state-dir /run/state >/run/log 2>&1 & pid=$!
         for i in $(seq 100); do /run/home/build/rouse status 2>/dev/null && break; sleep 0.1; done
         # The roles are started again as they were the first time.
         engine=$(pgrep -f '^roused: engine'); kill -KILL $engine; sleep 1
         /run/home/build/rouse status >/dev/null && [ "$(pgrep -f '^roused: engine')" != "$engine" ] && echo again
+        # The uplink too, which finds nobody there.
+        /run/home/build/rouse join http://127.0.0.1:9/ abcdefghijklmnopqrstuvwxyz0 & join=$!
+        for i in $(seq 50); do pgrep -f '^roused: uplink' >/dev/null && echo uplink && break; sleep 0.1; done
+        kill $join || true; wait $join || true
         kill -TERM $pid; wait $pid && echo stopped
         cat /run/log
         """))
     assert "No machine is guarded yet" in out, out
-    assert "again" in out.splitlines() and "stopped" in out.splitlines(), out
+    assert {"again", "uplink", "stopped"} <= set(out.splitlines()), out
 
 
 @needs_root
