@@ -412,7 +412,7 @@ static void heard(void *context, char *text, size_t n)
 		on_token(u, &r);
 		return;
 	case RELAY_AGAIN:
-		state_restart(&u->state);
+		state_again(&u->state);
 		session_pump(u);
 		return;
 	case RELAY_DRAIN:

@@ -15,6 +15,36 @@ void state_done(struct state *s)
 		free(s->grants[--s->grants_n]);
 }
 
+/* --- whole lists --- */
+
+static void list_tell(struct state_list *l)
+{
+	if (l->wanted && l->at > 0) {
+		l->again = true;
+		return;
+	}
+	*l = (struct state_list){ .wanted = true };
+}
+
+/* Its entry `i` was taken out, and those behind it have moved. */
+static void list_moved(struct state_list *l, size_t i)
+{
+	if (l->wanted && i < l->at)
+		l->at--;
+}
+
+/* A part was told, up to `at`; true: another one follows. */
+static bool list_told(struct state_list *l, size_t at, size_t n)
+{
+	l->at = at;
+	if (at < n)
+		return true;
+	*l = (struct state_list){ .wanted = l->again };
+	return false;
+}
+
+/* --- what changes --- */
+
 static size_t machine_index(const struct state *s, uint32_t id)
 {
 	size_t i = 0;
@@ -47,15 +77,13 @@ void state_machine_gone(struct state *s, uint32_t id)
 	if (i == s->machines_n)
 		return;
 	free(s->machines[i]);
-	s->machines[i] = s->machines[--s->machines_n];
-	if (s->gone_n < STATE_GONE_MAX) {
+	s->machines_n--;
+	memmove(s->machines + i, s->machines + i + 1, (s->machines_n - i) * sizeof(s->machines[0]));
+	list_moved(&s->all_machines, i);
+	if (s->gone_n < STATE_GONE_MAX)
 		s->gone[s->gone_n++] = id;
-	} else {
-		s->all_machines = true;
-		s->machines_at = 0;
-	}
-	/* A list that is being told would leave out the one that moved. */
-	s->machines_at = 0;
+	else
+		list_tell(&s->all_machines);
 }
 
 static size_t grant_index(const struct state *s, const char *id)
@@ -65,12 +93,6 @@ static size_t grant_index(const struct state *s, const char *id)
 	while (i < s->grants_n && strcmp(s->grants[i]->id, id) != 0)
 		i++;
 	return i;
-}
-
-static void tell_grants(struct state *s)
-{
-	s->all_grants = true;
-	s->grants_at = 0;
 }
 
 void state_grant(struct state *s, const struct relay_grant *g)
@@ -87,7 +109,9 @@ void state_grant(struct state *s, const struct relay_grant *g)
 	else
 		s->grants_n++;
 	s->grants[i] = copy;
-	tell_grants(s);
+	/* A list that is being told will come to a new one by itself. */
+	if (!s->all_grants.wanted || i < s->all_grants.at)
+		list_tell(&s->all_grants);
 }
 
 void state_grant_gone(struct state *s, const char *id)
@@ -99,15 +123,21 @@ void state_grant_gone(struct state *s, const char *id)
 	free(s->grants[i]);
 	s->grants_n--;
 	memmove(s->grants + i, s->grants + i + 1, (s->grants_n - i) * sizeof(s->grants[0]));
-	tell_grants(s);
+	if (!s->all_grants.wanted || i < s->all_grants.at)
+		list_tell(&s->all_grants);
+	list_moved(&s->all_grants, i);
 }
 
 void state_restart(struct state *s)
 {
-	s->all_machines = true;
-	s->machines_at = 0;
+	s->all_machines = s->all_grants = (struct state_list){ .wanted = true };
 	s->gone_n = 0;
-	tell_grants(s);
+}
+
+void state_again(struct state *s)
+{
+	list_tell(&s->all_machines);
+	list_tell(&s->all_grants);
 }
 
 /* --- messages --- */
@@ -178,28 +208,26 @@ static void close_list(struct json_writer *w, bool more)
 
 static void next_machines(struct state *s, struct json_writer *w)
 {
-	size_t end = s->machines_at + PART < s->machines_n ? s->machines_at + PART : s->machines_n;
+	size_t i = s->all_machines.at;
+	size_t end = i + PART < s->machines_n ? i + PART : s->machines_n;
 
 	open_list(w, "machines");
-	for (; s->machines_at < end; s->machines_at++) {
-		struct state_machine *m = s->machines[s->machines_at];
-
-		relay_machine_write(w, &m->machine);
-		m->told = true;
+	for (; i < end; i++) {
+		relay_machine_write(w, &s->machines[i]->machine);
+		s->machines[i]->told = true;
 	}
-	s->all_machines = s->machines_at < s->machines_n;
-	close_list(w, s->all_machines);
+	close_list(w, list_told(&s->all_machines, end, s->machines_n));
 }
 
 static void next_grants(struct state *s, struct json_writer *w)
 {
-	size_t end = s->grants_at + PART < s->grants_n ? s->grants_at + PART : s->grants_n;
+	size_t i = s->all_grants.at;
+	size_t end = i + PART < s->grants_n ? i + PART : s->grants_n;
 
 	open_list(w, "grants");
-	for (; s->grants_at < end; s->grants_at++)
-		write_grant(w, s->grants[s->grants_at]);
-	s->all_grants = s->grants_at < s->grants_n;
-	close_list(w, s->all_grants);
+	for (; i < end; i++)
+		write_grant(w, s->grants[i]);
+	close_list(w, list_told(&s->all_grants, end, s->grants_n));
 }
 
 static void next_gone(struct state *s, struct json_writer *w)
@@ -227,11 +255,11 @@ size_t state_next(struct state *s, char *to, size_t size)
 {
 	struct json_writer w = json_writer_over(to, size);
 
-	if (s->all_machines) {
+	if (s->all_machines.wanted) {
 		next_machines(s, &w);
 		return w.out.used;
 	}
-	if (s->all_grants) {
+	if (s->all_grants.wanted) {
 		next_grants(s, &w);
 		return w.out.used;
 	}

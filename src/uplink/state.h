@@ -14,6 +14,16 @@ struct state_machine {
 	struct relay_machine machine;
 };
 
+/*
+ * A list that is told whole, in parts: the relay takes them together, so one that was begun is ended before the next
+ * begins.
+ */
+struct state_list {
+	bool wanted;
+	bool again; /* what was told already has changed meanwhile */
+	size_t at; /* the first that was not told */
+};
+
 struct state {
 	struct state_machine *machines[RELAY_MACHINES_MAX];
 	size_t machines_n;
@@ -21,10 +31,7 @@ struct state {
 	size_t grants_n;
 	uint32_t gone[STATE_GONE_MAX];
 	size_t gone_n;
-	/* The whole lists are to be told: from where on. */
-	bool all_machines, all_grants;
-	size_t machines_at, grants_at;
-	bool grants_told;
+	struct state_list all_machines, all_grants;
 };
 
 void state_done(struct state *s);
@@ -33,8 +40,10 @@ void state_machine(struct state *s, const struct relay_machine *m);
 void state_machine_gone(struct state *s, uint32_t id);
 void state_grant(struct state *s, const struct relay_grant *g);
 void state_grant_gone(struct state *s, const char *id);
-/* A relay that knows nothing: everything is to be told. */
+/* A new connection: everything is to be told, from the beginning. */
 void state_restart(struct state *s);
+/* The relay lost something: everything is to be told again. */
+void state_again(struct state *s);
 /* Writes the next message into `to`; its length, 0 when all is told. */
 size_t state_next(struct state *s, char *to, size_t size);
 

@@ -127,6 +127,109 @@ static void everything_at_first_then_changes(void **state)
 	free(s);
 }
 
+/* What a relay has when it takes the parts of a list together. */
+struct heard {
+	size_t n, twice;
+	bool ended;
+	char ids[RELAY_GRANTS_MAX * 2][16];
+};
+
+static void hear(struct state *s, struct heard *h)
+{
+	struct json *root = next(s);
+	const struct json *list = json_member(root, "list");
+
+	expect_type(root, "grants");
+	if (h->ended)
+		*h = (struct heard){ 0 };
+	for (size_t i = 0; i < json_count(list); i++) {
+		const char *id = json_word(json_member(json_item(list, i), "id"));
+
+		for (size_t k = 0; k < h->n; k++)
+			h->twice += strcmp(h->ids[k], id) == 0;
+		(void)snprintf(h->ids[h->n++], sizeof(h->ids[0]), "%s", id);
+	}
+	h->ended = !json_truth(json_member(root, "more"));
+	json_drop(root);
+}
+
+/* Lists never get mixed up: one that was begun is ended, with what changed behind its part so far; then told again. */
+static void changes_between_the_parts_of_a_list(void **state)
+{
+	static struct heard h;
+	struct state *s = calloc(1, sizeof(*s));
+	struct relay_grant g;
+
+	(void)state;
+	for (unsigned int i = 0; i < 130; i++) {
+		g = grant(i);
+		state_grant(s, &g);
+	}
+	state_restart(s);
+	assert_int_equal(take_list(s, "machines"), 0);
+	hear(s, &h);
+	assert_false(h.ended);
+	/* Behind: part of this very list. */
+	g = grant(130);
+	state_grant(s, &g);
+	state_grant_gone(s, "AAAAAAAAA129");
+	hear(s, &h);
+	/* In front: the others have moved, and it is told again. */
+	state_grant_gone(s, "AAAAAAAAA003");
+	while (!h.ended)
+		hear(s, &h);
+	assert_int_equal(h.n, 130);
+	assert_int_equal(h.twice, 0);
+	/* The second one; asked for everything in the middle of it. */
+	hear(s, &h);
+	hear(s, &h);
+	state_again(s);
+	assert_false(h.ended);
+	assert_int_equal(take_list(s, "machines"), 0);
+	while (!h.ended)
+		hear(s, &h);
+	assert_int_equal(h.n, 129);
+	assert_int_equal(h.twice, 0);
+	do
+		hear(s, &h);
+	while (!h.ended);
+	assert_int_equal(h.n, 129);
+	assert_null(next(s));
+	state_done(s);
+	free(s);
+}
+
+static void machines_that_go_between_the_parts(void **state)
+{
+	struct state *s = calloc(1, sizeof(*s));
+	struct json *root;
+	size_t n;
+
+	(void)state;
+	for (uint32_t id = 1; id <= 100; id++) {
+		struct relay_machine m = machine(id);
+
+		state_machine(s, &m);
+	}
+	state_restart(s);
+	root = next(s);
+	n = json_count(json_member(root, "list"));
+	json_drop(root);
+	state_machine_gone(s, 1);
+	state_machine_gone(s, 100);
+	n += take_list(s, "machines");
+	assert_int_equal(n, 99);
+	assert_int_equal(take_list(s, "grants"), 0);
+	for (int i = 0; i < 2; i++) {
+		root = next(s);
+		expect_type(root, "machine-gone");
+		json_drop(root);
+	}
+	assert_null(next(s));
+	state_done(s);
+	free(s);
+}
+
 static void an_empty_home_is_told_too(void **state)
 {
 	struct state *s = calloc(1, sizeof(*s));
@@ -179,6 +282,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(everything_at_first_then_changes),
+		cmocka_unit_test(changes_between_the_parts_of_a_list),
+		cmocka_unit_test(machines_that_go_between_the_parts),
 		cmocka_unit_test(an_empty_home_is_told_too),
 		cmocka_unit_test(the_most_there_can_be),
 	};
