@@ -169,10 +169,12 @@ static void print_json(struct setup *s)
 static enum cli_exit finish(struct setup *s)
 {
 	json_write_close(&s->steps, ']');
+	if (!s->as_json)
+		fputc('\n', s->cli->out);
 	if (s->as_json)
 		print_json(s);
 	else if (!s->failed && !s->test_failed)
-		setup_tell(s, "\nThis machine may sleep now. `rouse why` says what keeps it awake, "
+		setup_tell(s, "This machine may sleep now. `rouse why` says what keeps it awake, "
 			      "`rouse doctor` what is wrong.");
 	free(s->services);
 	free(s->test);

@@ -216,23 +216,32 @@ struct proof {
 	bool ok;
 };
 
+/* "ssh" for "tcp/22": as the system's list has it, which a small system may lack. */
+static const char *service_name(const char *port)
+{
+	const struct servent *known = NULL;
+
+	if (strcmp(port, "tcp/22") == 0)
+		return "ssh";
+	if (strncmp(port, "tcp/", 4) == 0)
+		/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
+		known = getservbyport(htons((uint16_t)strtoul(port + 4, NULL, 10)), "tcp");
+	return known ? known->s_name : port;
+}
+
 static void say_ready(struct text *t, const struct json *ready)
 {
 	for (size_t i = 0; i < json_count(ready) && i < 4; i++) {
 		const struct json *one = json_item(ready, i);
 		const char *port = json_word(json_member(one, "port"));
-		const struct servent *known = NULL;
 		char seconds[32];
 
 		if (!port)
 			continue;
-		if (strncmp(port, "tcp/", 4) == 0)
-			/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
-			known = getservbyport(htons((uint16_t)strtoul(port + 4, NULL, 10)), "tcp");
 		(void)snprintf(seconds, sizeof(seconds), " answered in %.1f s",
 			       json_amount(json_member(one, "seconds")));
 		text_string(t, ", ");
-		text_string(t, known ? known->s_name : port);
+		text_string(t, service_name(port));
 		text_string(t, seconds);
 	}
 }

@@ -258,6 +258,18 @@ class Guard:
                 total += int(file.read().split()[0])            # nanoseconds; ticks are too coarse for "0.0 %"
         return total / 1e9
 
+    @contextlib.contextmanager
+    def pairing(self):
+        """`rouse pair` runs: the code, and the process."""
+        process = subprocess.Popen([program("rouse"), "--socket", self.socket, "pair", "--json"], stdout=subprocess.PIPE, text=True)
+        try:
+            yield re.search(r'"code": *"(\d{6})"', process.stdout.readline())[1], process
+        finally:
+            if process.poll() is None:
+                process.terminate()
+            process.wait(5)
+            process.stdout.close()
+
     # The registration port
 
     def register_raw(self, payload, host=None, address=None, port=13717, timeout=8, family=4):

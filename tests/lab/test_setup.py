@@ -21,19 +21,6 @@ pytestmark = pytest.mark.needs_guard
 PRIVATE = ["sh", "-c", 'mount -t tmpfs -o mode=755 none /run && exec "$@"', "sh"]
 
 
-@contextlib.contextmanager
-def pairing(guard):
-    """`rouse pair` on the guard's box: the code, and the process."""
-    process = subprocess.Popen([program("rouse"), "--socket", guard.socket, "pair", "--json"], stdout=subprocess.PIPE, text=True)
-    try:
-        yield re.search(r'"code": *"(\d{6})"', process.stdout.readline())[1], process
-    finally:
-        if process.poll() is None:
-            process.terminate()
-        process.wait(5)
-        process.stdout.close()
-
-
 def wrong(code):
     return f"{(int(code) + 1) % 1000000:06}"
 
@@ -69,7 +56,7 @@ def step(result, name):
 
 def test_pairs_and_keeps(lan, box):
     guard = lan.guard([])
-    with pairing(guard) as (code, process):
+    with guard.pairing() as (code, process):
         status, result = box.setup("--guard", lan.guard_host.v4, "--code", code, "--name", "nas")
         assert process.wait(5) == 0
     assert status == 0 and result["result"] == "ok", result
@@ -87,7 +74,7 @@ def test_pairs_and_keeps(lan, box):
     assert status == 0 and result["kept"] is True and step(result, "pairing")["result"] == "kept"
     assert box.file.read_bytes() == before
     # Anew, when it is wanted.
-    with pairing(guard) as (code, _):
+    with guard.pairing() as (code, _):
         status, result = box.setup("--again", "--code", code)
     assert status == 0 and result["kept"] is False
     assert box.file.read_bytes() != before
@@ -95,7 +82,7 @@ def test_pairs_and_keeps(lan, box):
 
 def test_wrong_code_then_right(lan, box):
     guard = lan.guard([])
-    with pairing(guard) as (code, _):
+    with guard.pairing() as (code, _):
         status, result = box.setup("--guard", lan.guard_host.v4, "--code", wrong(code))
         assert status == 1 and result["result"] == "failed" and not box.file.exists()
         assert "wrong" in step(result, "pairing")["text"]
@@ -108,7 +95,7 @@ def test_wrong_code_then_right(lan, box):
 
 def test_three_wrong_tries_end_the_code(lan, box):
     guard = lan.guard([])
-    with pairing(guard) as (code, _):
+    with guard.pairing() as (code, _):
         for _ in range(3):
             status, result = box.setup("--guard", lan.guard_host.v4, "--code", wrong(code))
             assert status == 1
@@ -137,7 +124,7 @@ def test_no_guard(lan, box):
 
 def test_finds_the_guard(lan, box):
     guard = lan.guard([])
-    with pairing(guard) as (code, _):
+    with guard.pairing() as (code, _):
         status, result = box.setup("--code", code)
     assert status == 0, result
     assert result["guard"] == lan.guard_host.v4 and "mDNS" in step(result, "guard")["text"]
@@ -146,7 +133,7 @@ def test_finds_the_guard(lan, box):
 def test_two_guards_are_listed(lan, box):
     second = lan.host("second", 21)
     guards = [lan.guard([]), lan.guard([], host=second)]
-    with pairing(guards[0]) as (_, _), pairing(guards[1]) as (code, _):
+    with guards[0].pairing(), guards[1].pairing() as (code, _):
         status, result = box.setup("--code", code)
         assert status == 1 and "2 guards" in step(result, "guard")["text"] and "--guard" in step(result, "guard")["text"]
         out = box.rouse("setup", "--state", str(box.state), "--no-test", "--code", code, input="9\n1\n")
@@ -208,7 +195,7 @@ def checks_of(out):
 
 def test_doctor_on_the_machine(lan, box):
     guard = lan.guard([])
-    with pairing(guard) as (code, _):
+    with guard.pairing() as (code, _):
         assert box.setup("--guard", lan.guard_host.v4, "--code", code, "--name", "nas")[0] == 0
     found = checks_of(box.rouse("doctor", "--json", "--state", str(box.state)))
     assert found["WOL-LINK"]["result"] == found["WOL-WIRED"]["result"] == "ok"
