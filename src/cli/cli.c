@@ -47,7 +47,20 @@ const struct cli_command cli_commands[] = {
 	  "why.\nWithout NAME: this machine.\n\n"
 	  "  --force            this machine, although something is busy\n"
 	  "  --json             the result as data, see rouse(1)\n",
-	  "rouse sleep nas", cli_sleep_machine },
+	  "rouse sleep nas", cli_sleep },
+	{ "why", "[--json]", "what keeps this machine awake",
+	  "Says in one screen what keeps this machine awake, or when it will sleep. Looks at every "
+	  "check\nof [idle] in rouse-sleeper.conf(5), which takes a moment.\n\n"
+	  "  --json             as data, see rouse(1)\n",
+	  "rouse why", cli_why },
+	{ "services", "[--json]", "what listens on this machine and wakes it",
+	  "Lists what listens on this machine: what wakes it, and what is left out and why.\n\n"
+	  "  --json             as data, see rouse(1)\n",
+	  "rouse services", cli_services },
+	{ "service", "RULE on|off", "let a service wake this machine, or not",
+	  "From now on, and after a restart: connections that match the rule wake this machine, or "
+	  "do not.\nRules: tcp/22, tcp/8000-8010, tcp/22+data, udp/9987, echo.\n",
+	  "rouse service tcp/445 off", cli_service },
 	{ "pair", "[--list] [--json]", "pair a machine's sleeper with this guard",
 	  "Shows six digits, and waits until a machine is paired by typing them there (sudo rouse "
 	  "setup).\nThey are good for five minutes and three tries, and over when this command "
