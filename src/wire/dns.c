@@ -275,10 +275,14 @@ struct found {
 	struct dns_service service;
 };
 
+struct findings {
+	struct found list[INSTANCES_MAX];
+	size_t n;
+};
+
 /* One record after the other, each to `take`; false when the answer is malformed. */
 static bool each_record(const void *bytes, size_t n,
-			void (*take)(struct record *a, struct found *found, size_t *found_n),
-			struct found *found, size_t *found_n)
+			void (*take)(struct record *a, struct findings *f), struct findings *f)
 {
 	struct head head;
 	struct reader r = reader_over(bytes, n, &head);
@@ -301,21 +305,21 @@ static bool each_record(const void *bytes, size_t n,
 			return false;
 		/* A time of 0 is a goodbye. */
 		if (a.class == CLASS_IN && a.ttl > 0)
-			take(&a, found, found_n);
+			take(&a, f);
 	}
 	return true;
 }
 
-static struct found *find_instance(struct found *found, size_t n, const struct name *name)
+static struct found *find_instance(struct findings *f, const struct name *name)
 {
-	for (size_t i = 0; i < n; i++) {
-		if (name_same(&found[i].instance, name))
-			return &found[i];
+	for (size_t i = 0; i < f->n; i++) {
+		if (name_same(&f->list[i].instance, name))
+			return &f->list[i];
 	}
 	return NULL;
 }
 
-static void take_instance(struct record *a, struct found *found, size_t *n)
+static void take_instance(struct record *a, struct findings *f)
 {
 	struct name said;
 	size_t label;
@@ -327,28 +331,28 @@ static void take_instance(struct record *a, struct found *found, size_t *n)
 	if (a->data.at.failed || label == 0 || said.n != label + 1 + sizeof(service_name) ||
 	    !bytes_same(said.b + 1 + label, service_name, sizeof(service_name)))
 		return;
-	if (*n < INSTANCES_MAX && !find_instance(found, *n, &said))
-		found[(*n)++] = (struct found){ .instance = said };
+	if (f->n < INSTANCES_MAX && !find_instance(f, &said))
+		f->list[f->n++] = (struct found){ .instance = said };
 }
 
-static void take_place(struct record *a, struct found *found, size_t *n)
+static void take_place(struct record *a, struct findings *f)
 {
-	struct found *f = a->type == TYPE_SRV ? find_instance(found, *n, &a->name) : NULL;
+	struct found *of = a->type == TYPE_SRV ? find_instance(f, &a->name) : NULL;
 	uint16_t port;
 	struct name host;
 
-	if (!f)
+	if (!of)
 		return;
 	cursor_skip(&a->data.at, 4); /* priority, weight */
 	port = cursor_be16(&a->data.at);
 	read_name(&a->data, &host);
 	if (a->data.at.failed || port == 0)
 		return;
-	f->service.port = port;
-	f->host = host;
+	of->service.port = port;
+	of->host = host;
 }
 
-static void take_address(struct record *a, struct found *found, size_t *n)
+static void take_address(struct record *a, struct findings *f)
 {
 	struct addr addr = { .family = a->type == TYPE_A ? 4 : 6 };
 
@@ -359,10 +363,10 @@ static void take_address(struct record *a, struct found *found, size_t *n)
 	    addr_is_unspecified(&addr) || addr_is_loopback(&addr) ||
 	    addr_is_limited_broadcast(&addr))
 		return;
-	for (size_t i = 0; i < *n; i++) {
-		struct dns_service *s = &found[i].service;
+	for (size_t i = 0; i < f->n; i++) {
+		struct dns_service *s = &f->list[i].service;
 		bool there = s->addresses_n == DNS_ADDRESSES ||
-			     !name_same(&found[i].host, &a->name);
+			     !name_same(&f->list[i].host, &a->name);
 
 		for (uint16_t k = 0; k < s->addresses_n && !there; k++)
 			there = addr_equal(&s->addresses[k], &addr);
@@ -394,15 +398,15 @@ static void label_text(const uint8_t *label, char to[static DNS_LABEL])
 
 int dns_answer_decode(const void *bytes, size_t n, struct dns_service *ret, size_t max)
 {
-	struct found found[INSTANCES_MAX];
-	size_t found_n = 0, good = 0;
+	struct findings found = { .n = 0 };
+	size_t good = 0;
 
-	if (!each_record(bytes, n, take_instance, found, &found_n) ||
-	    !each_record(bytes, n, take_place, found, &found_n) ||
-	    !each_record(bytes, n, take_address, found, &found_n))
+	if (!each_record(bytes, n, take_instance, &found) ||
+	    !each_record(bytes, n, take_place, &found) ||
+	    !each_record(bytes, n, take_address, &found))
 		return -EBADMSG;
-	for (size_t i = 0; i < found_n && good < max; i++) {
-		struct found *f = &found[i];
+	for (size_t i = 0; i < found.n && good < max; i++) {
+		struct found *f = &found.list[i];
 
 		if (f->service.port == 0 || f->service.addresses_n == 0)
 			continue;
