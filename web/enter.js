@@ -186,7 +186,7 @@ async function wakeNamed(section, name) {
 	const card = cards.find((c) => same(c.machine.name)) ?? (cards.length === 1 ? cards[0] : null);
 
 	card?.button.focus();
-	card?.wake();
+	card?.ask('wake');
 }
 
 function problemNotice(problem) {

@@ -244,6 +244,10 @@ export class Home {
 		return this.can.includes('wake');
 	}
 
+	maySleep() {
+		return this.can.includes('sleep');
+	}
+
 	async ask(path, options) {
 		this.keys ??= deriveKeys(fromB64(this.entry.secret), this.entry.grant);
 		const { view } = await this.keys;
@@ -401,14 +405,14 @@ export class Home {
 	}
 
 	/*
-	 * Wakes a machine. Yields what the guard says, each authenticated: { step, … } up to the result; throws a Problem.
+	 * Wakes a machine, or asks it to sleep. Yields what the guard says, each authenticated: { step, … } up to the result; throws a Problem.
 	 * A request that the guard found too old was not carried out: it is made once more.
 	 */
-	async* wake(machine) {
+	async* carryOut(verb, machine) {
 		for (let again = true; ; again = false) {
 			let expired = false;
 
-			for await (const said of this.request('wake', machine)) {
+			for await (const said of this.request(verb, machine)) {
 				expired = again && said.step === 'result' && said.why === 'challenge-expired';
 				if (!expired)
 					yield said;

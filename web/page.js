@@ -94,19 +94,20 @@ class MachineCard {
 	constructor(section, machine) {
 		this.section = section;
 		this.machine = machine;
-		this.busy = false;
+		this.busy = null; /* the verb that was asked for */
 		this.sky = picture('sky-unknown', 'sky');
 		this.name = el('h3', { text: machine.name });
 		this.state = el('span', { class: 'state' });
 		this.since = el('span', { class: 'since' });
 		this.lasts = el('span', { class: 'since' });
 		this.last = el('p', { class: 'last' });
-		this.button = el('button', { type: 'button', class: 'wake', click: () => this.wake() });
+		this.button = el('button', { type: 'button', class: 'wake', click: () => this.ask('wake') });
+		this.rest = el('button', { type: 'button', class: 'wake quiet', click: () => this.ask('sleep') });
 		this.course = el('div', { class: 'course' });
 		this.node = el('li', { class: 'machine' }, this.sky,
 			el('div', { class: 'what' }, this.name,
 				el('p', { class: 'now' }, this.state, ' ', this.since, ' ', this.lasts)),
-			this.button, this.last, this.course);
+			this.button, this.rest, this.last, this.course);
 	}
 
 	update(machine, now) {
@@ -123,44 +124,51 @@ class MachineCard {
 		setText(this.since, since);
 		setText(this.lasts, this.busy ? '' : lasts);
 		setText(this.last, machine.lastWake ? words.lastWakeText(machine.lastWake, now) : 'Not woken yet');
-		this.button.hidden = !home.mayWake();
+		/* One at a time: what is awake can be sent to sleep, anything else can be woken. */
+		const rests = home.maySleep() && (this.busy ? this.busy === 'sleep' : machine.state === 'awake');
+
+		this.rest.hidden = !rests;
+		this.button.hidden = rests || !home.mayWake();
 		this.button.classList.toggle('quiet', quiet && !this.busy);
-		this.button.setAttribute('aria-disabled', String(this.busy || !this.section.canAsk()));
 		setText(this.button, this.busy ? 'Waking…' : 'Wake');
-		this.button.setAttribute('aria-label', `${this.button.textContent} ${machine.name}`);
+		setText(this.rest, this.busy ? 'Asking…' : 'Sleep');
+		for (const [button, label] of [[this.button, this.button.textContent], [this.rest, this.busy ? 'Asking' : 'Send to sleep:']]) {
+			button.setAttribute('aria-disabled', String(Boolean(this.busy) || !this.section.canAsk()));
+			button.setAttribute('aria-label', `${label} ${machine.name}`);
+		}
 	}
 
-	async wake() {
+	async ask(verb) {
 		if (this.busy)
 			return;
 		if (!this.section.canAsk()) {
 			announce(this.section.why());
 			return;
 		}
-		const course = new Course(this.machine);
+		const course = new Course(this.machine, verb);
 
-		this.busy = true;
+		this.busy = verb;
 		this.course.replaceChildren(course.node);
 		this.section.update();
 		try {
-			for await (const said of this.section.home.wake(this.machine.id))
+			for await (const said of this.section.home.carryOut(verb, this.machine.id))
 				course.take(said);
 		} catch (problem) {
 			course.fail(problem instanceof Problem ? problem : new Problem('internal', { why: 'a fault of the page' }));
 		}
 		clearInterval(course.timer);
-		this.busy = false;
+		this.busy = null;
 		this.section.update();
 	}
 }
 
-/* How one wake goes: time that runs beside the time it usually takes, the steps, the end. */
+/* How one wake, or one way to sleep, goes: time that runs beside the time it usually takes, the steps, the end. */
 class Course {
-	constructor(machine) {
+	constructor(machine, verb) {
 		this.name = machine.name;
-		this.expected = machine.expected;
+		this.expected = verb === 'wake' ? machine.expected : null;
 		this.begin = performance.now();
-		this.bar = el('progress', { 'aria-label': `Waking ${machine.name}`, ...(this.expected ? { max: 1 } : {}) });
+		this.bar = el('progress', { 'aria-label': `${verb === 'wake' ? 'Waking' : 'Sending to sleep:'} ${machine.name}`, ...(this.expected ? { max: 1 } : {}) });
 		this.clock = el('p', { class: 'clock' });
 		this.steps = el('ol', { class: 'steps' });
 		this.running = el('div', { class: 'running' }, this.bar, this.clock);

@@ -195,13 +195,32 @@ export function stepText(said) {
 		return `Awake after ${secondsText(Number(said.seconds))}`;
 	case 'ready':
 		return `${said.port} ready after ${secondsText(Number(said.seconds))}`;
+	case 'going':
+		return 'It is willing, and goes to sleep';
 	default:
 		return null;
 	}
 }
 
-/* The result of waking `name`: { good, title, todo }. */
+/* What came of asking it to sleep; null: that was not asked. */
+function sleptText(said, name) {
+	if (said.result === 'asleep')
+		return { good: true, title: `${name} is asleep`, todo: `After ${secondsText(Number(said.asleep_seconds))}. The guard keeps its place.` };
+	if (said.result === 'already-asleep')
+		return { good: true, title: `${name} is asleep already`, todo: 'Nothing was asked.' };
+	if (said.result === 'stayed-awake')
+		return { good: false, title: `${name} is still awake`, todo: 'It was willing to sleep, but did not. “rouse why” on the machine says more.' };
+	if (said.why === 'sleeper-refused' && typeof said.text === 'string')
+		return { good: false, title: `${name} does not sleep now`, todo: said.text };
+	return null;
+}
+
+/* The result of waking `name`, or of asking it to sleep: { good, title, todo }. */
 export function resultText(said, name) {
+	const slept = sleptText(said, name);
+
+	if (slept)
+		return slept;
 	if (said.result === 'awake') {
 		const ready = Array.isArray(said.ready) ? said.ready : [];
 		const ports = ready.map((r) => `${r.port} ready after ${secondsText(Number(r.seconds))}`);
@@ -226,6 +245,8 @@ const REFUSED = {
 	'no-such-machine': ['The guard has no such machine any more', 'It was removed there.'],
 	'limited': ['Asked too often', 'Wait a minute, then try again.'],
 	'busy': ['The guard has too much to do', 'Wait a moment, then try again.'],
+	'no-sleeper': ['Nobody is there to let it sleep', 'rouse-sleeper has to run on the machine, and be paired with its guard.'],
+	'sleeper-refused': ['It does not sleep now', 'Something keeps it busy. “rouse why” on the machine says what.'],
 	'not-supported': ['This guard cannot do that', 'It may be older than this page.'],
 };
 

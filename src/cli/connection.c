@@ -229,6 +229,7 @@ enum cli_exit connection_end(const struct cli *c, const char *name, const struct
 	case ANSWER_ALREADY_AWAKE:
 	case ANSWER_PAIRED:
 	case ANSWER_ASLEEP:
+	case ANSWER_ALREADY_ASLEEP:
 		return CLI_DONE;
 	case ANSWER_NOT_FOUND:
 		if (!name[0] && error)

@@ -91,20 +91,17 @@ static enum cli_exit finish_pair(const struct asking *a, const struct json *answ
 
 static enum cli_exit finish_sleep(const struct asking *a, const struct json *answer)
 {
-	const char *said = json_word(json_member(answer, "error"));
+	enum answer_result r = connection_result(answer);
+	const char *words = r == ANSWER_OK		 ? ": goes to sleep\n"
+			    : r == ANSWER_ASLEEP	 ? ": asleep\n"
+			    : r == ANSWER_ALREADY_ASLEEP ? ": asleep already\n"
+							 : NULL;
 
 	if (a->as_json) {
 		print_as_data(a->cli, answer);
-	} else if (connection_result(answer) == ANSWER_OK ||
-		   connection_result(answer) == ANSWER_ASLEEP) {
+	} else if (words) {
 		cli_put(a->cli->out, a->request->name);
-		fputs(connection_result(answer) == ANSWER_OK ? ": goes to sleep" : ": asleep",
-		      a->cli->out);
-		if (said) {
-			fputs("; ", a->cli->out);
-			cli_put(a->cli->out, said);
-		}
-		fputc('\n', a->cli->out);
+		fputs(words, a->cli->out);
 	}
 	return connection_end(a->cli, a->request->name, answer);
 }

@@ -361,6 +361,8 @@ static void (*runner_of(uint8_t kind))(struct remote *r)
 		return run_status;
 	case COMMAND_WAKE:
 		return remote_run_wake;
+	case COMMAND_SLEEP:
+		return remote_run_sleep;
 	case COMMAND_LOG:
 		return run_log;
 	case COMMAND_VERSION:
@@ -376,7 +378,6 @@ static void (*runner_of(uint8_t kind))(struct remote *r)
 	case COMMAND_PAIR:
 	case COMMAND_PAIRINGS:
 	case COMMAND_UNPAIR:
-	case COMMAND_SLEEP:
 	case COMMAND_KINDS:
 		break;
 	}

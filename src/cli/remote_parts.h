@@ -52,5 +52,6 @@ int remote_open_stream(struct remote *r, const char *method, const char *path, c
 		       long timeout);
 void remote_stream_data(struct remote *r, const char *data);
 void remote_run_wake(struct remote *r);
+void remote_run_sleep(struct remote *r);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * remote_wake: a wake over the relay: the sealed request, the steps of its answer. Believes nothing that the relay could
+ * remote_wake: a wake over the relay, or a request to sleep: the sealed request, the steps of its answer. Believes nothing that the relay could
  * have made up.
  */
 #include "cli/remote_parts.h"
@@ -75,11 +75,45 @@ static void take_result(struct remote *r, const struct json *body)
 		remote_say_result(r, result, error[0] ? error : NULL);
 }
 
+/* What came of a request to sleep. */
+static void take_slept(struct remote *r, const struct json *body)
+{
+	const char *word = json_word(json_member(body, "result"));
+	const char *why = json_word(json_member(body, "why"));
+	const char *text = json_word(json_member(body, "text"));
+	enum answer_result result = word ? answer_result_of(word) : ANSWER_RESULTS;
+	char error[256] = "";
+
+	if (word && strcmp(word, "stayed-awake") == 0) {
+		remote_say_result(r, ANSWER_FAILED, "it is still awake");
+		return;
+	}
+	if (result == ANSWER_REFUSED && why && strcmp(why, "no-sleeper") == 0) {
+		remote_say_result(r, ANSWER_NO_SLEEPER,
+				  "no sleeper holds a lease for it at the guard, or it did not "
+				  "answer");
+		return;
+	}
+	if (result == ANSWER_REFUSED && text)
+		(void)snprintf(error, sizeof(error), "%.200s", text);
+	else if (result == ANSWER_REFUSED)
+		(void)snprintf(error, sizeof(error), "the guard refused: %.100s", why ? why : "?");
+	if (result == ANSWER_RESULTS)
+		remote_say_result(r, ANSWER_FAILED, "the guard's answer is not understood");
+	else
+		remote_say_result(r, result, error[0] ? error : NULL);
+}
+
 static void take_step(struct remote *r, const struct json *body)
 {
 	const char *step = json_word(json_member(body, "step"));
 	struct event e;
 
+	if (r->request->kind == COMMAND_SLEEP) {
+		if (!step || strcmp(step, "result") == 0)
+			take_slept(r, body);
+		return;
+	}
 	if (!step || strcmp(step, "result") == 0) {
 		take_result(r, body);
 		return;
@@ -213,7 +247,7 @@ static bool seal(struct remote *r, const char *verb)
 	return true;
 }
 
-void remote_run_wake(struct remote *r)
+static void run(struct remote *r, const char *verb)
 {
 	char body[SEALED_REQUEST_MAX];
 	struct json_writer w = json_writer_over(body, sizeof(body));
@@ -222,7 +256,7 @@ void remote_run_wake(struct remote *r)
 
 	r->seen.machine = r->request->name;
 	r->seq = -1;
-	if (!find_machine(r) || !seal(r, "wake"))
+	if (!find_machine(r) || !seal(r, verb))
 		return;
 	sealed_request_write(&w, &r->sealed);
 	e = remote_open_stream(r, "POST", "/requests", body,
@@ -238,4 +272,14 @@ void remote_run_wake(struct remote *r)
 	else
 		remote_say_result(r, ANSWER_FAILED,
 				  "the relay ended before the guard's answer came");
+}
+
+void remote_run_wake(struct remote *r)
+{
+	run(r, "wake");
+}
+
+void remote_run_sleep(struct remote *r)
+{
+	run(r, "sleep");
 }

@@ -108,6 +108,7 @@ static void say_result(const struct wake *w, const struct json *answer)
 	case ANSWER_SPENT:
 	case ANSWER_NO_SLEEPER:
 	case ANSWER_ASLEEP:
+	case ANSWER_ALREADY_ASLEEP:
 	case ANSWER_RESULTS:
 		return; /* connection_end() says it */
 	}

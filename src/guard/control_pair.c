@@ -55,6 +55,7 @@ static void finish_as(struct client *k, const struct ipc_message *m)
 		[RESULT_ALREADY_AWAKE] = ANSWER_FAILED, /* it is not said here */
 		[RESULT_UNREACHABLE] = ANSWER_UNREACHABLE,
 		[RESULT_FULL] = ANSWER_BUSY,
+		[RESULT_ALREADY_ASLEEP] = ANSWER_ALREADY_ASLEEP,
 		[RESULT_NO_SLEEPER] = ANSWER_NO_SLEEPER,
 		[RESULT_BUSY] = ANSWER_BUSY,
 	};

@@ -193,7 +193,7 @@ static void carry_out(struct relayed *r, struct pending *p, const struct grant *
 	if (w->verb == RELAY_CAN_SEE)
 		pending_see(r, p, machine);
 	else if (w->verb == RELAY_CAN_SLEEP)
-		pending_refuse(r, p, "not-supported");
+		pending_sleep(r, p, machine, g->name, now);
 	else
 		pending_wake(r, p, machine, g->name, w->from, now);
 }

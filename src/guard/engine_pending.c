@@ -80,6 +80,10 @@ static void put_result(struct json_writer *w, const struct pending *p, const cha
 		json_write_close(w, '}');
 	}
 	json_write_close(w, ']');
+	if (p->asleep_us)
+		put_seconds(w, "asleep_seconds", p->asleep_us);
+	if (p->text[0])
+		put_word(w, "text", p->text);
 }
 
 /* Sends the body that was written to one who asked; `outcome` NULL: more comes. */
@@ -301,6 +305,20 @@ static void woke(struct relayed *r, struct pending *p, const struct event *e, st
 		finish(r, p, "awake", NULL);
 }
 
+/* To one that is to sleep. */
+static void happened_sleeping(struct relayed *r, struct pending *p, const struct event *e,
+			      struct moment now)
+{
+	if (e->kind == EVENT_ASLEEP) {
+		p->asleep_us = now.us - p->knocked + 1;
+		finish(r, p, "asleep", NULL);
+	} else if (e->kind == EVENT_STAYED_AWAKE || e->kind == EVENT_STAYS) {
+		finish(r, p, "stayed-awake", NULL);
+	} else if (e->kind == EVENT_REMOVED) {
+		finish(r, p, "refused", "no-such-machine");
+	}
+}
+
 static void happened(struct relayed *r, struct pending *p, const struct event *e, struct moment now)
 {
 	switch ((enum event_kind)e->kind) {
@@ -353,7 +371,11 @@ void pending_event(struct relayed *r, const struct event *e, struct moment now)
 	{
 		struct pending *p = container_of(it, struct pending, in);
 
-		if (!p->final && p->machine == e->machine && e->machine != 0)
+		if (p->final || p->machine != e->machine || e->machine == 0)
+			continue;
+		if (p->sleeping)
+			happened_sleeping(r, p, e, now);
+		else
 			happened(r, p, e, now);
 	}
 }
@@ -374,6 +396,66 @@ void pending_wake(struct relayed *r, struct pending *p, struct machine *machine,
 	case WAKE_UNREACHABLE:
 		/* No interface with a link leads to it: nothing was sent, and nothing will answer. */
 		finish(r, p, "no-sign-of-life", NULL);
+		return;
+	}
+}
+
+/* --- sleep --- */
+
+void pending_sleep(struct relayed *r, struct pending *p, const struct machine *machine,
+		   const char *who, struct moment now)
+{
+	enum ipc_code code;
+
+	p->machine = machine_id(machine);
+	p->knocked = now.us;
+	p->sleeping = true;
+	if (machine_state_of(machine) == MACHINE_ASLEEP) {
+		finish(r, p, "already-asleep", NULL);
+		return;
+	}
+	/* One that has said goodbye is on its way. */
+	if (machine_state_of(machine) != MACHINE_DROWSY) {
+		code = engine_lease_ask(r->engine, machine, 0, who, &p->ask);
+		if (code != RESULT_OK) {
+			finish(r, p, "refused", code == RESULT_FULL ? "busy" : "no-sleeper");
+			return;
+		}
+	}
+	accept(r, p);
+}
+
+/* What its sleeper said, as much as there is room for, whole characters. */
+static void keep_text(struct pending *p, const char *text)
+{
+	size_t n = strnlen(text, sizeof(p->text) - 1);
+
+	while (n > 0 && text[n] && ((uint8_t)text[n] & 0xc0) == 0x80)
+		n--;
+	memcpy(p->text, text, n);
+	p->text[n] = 0;
+}
+
+void engine_relay_slept(struct engine *e, uint32_t number, enum ipc_code code, const char *text)
+{
+	struct relayed *r = e->relayed;
+	char body[SEALED_BODY];
+	struct json_writer w;
+
+	list_each_safe(it, &r->pendings)
+	{
+		struct pending *p = container_of(it, struct pending, in);
+
+		if (p->final || p->ask != number)
+			continue;
+		if (code == RESULT_OK) {
+			begin_step(&w, body, "going");
+			say_step(r, p, &w);
+			return;
+		}
+		if (code == RESULT_REFUSED)
+			keep_text(p, text);
+		finish(r, p, "refused", code == RESULT_REFUSED ? "sleeper-refused" : "no-sleeper");
 		return;
 	}
 }
@@ -471,12 +553,9 @@ void pending_tick(struct relayed *r, struct moment now)
 			continue;
 		if (p->final)
 			forget(r, p);
+		else if (p->sleeping)
+			finish(r, p, "stayed-awake", NULL);
 		else
 			finish(r, p, p->awake_us ? "awake" : "no-sign-of-life", NULL);
 	}
-}
-
-void engine_relay_slept(struct engine *e, uint32_t number, enum ipc_code code, const char *text)
-{
-	(void)e, (void)number, (void)code, (void)text;
 }

@@ -13,6 +13,7 @@
 #define PENDING_MAX 256 /* requests being carried out, or just answered */
 #define PENDING_PORTS 4 /* waited for after a machine woke */
 #define TOKENS_SEEN 512
+#define PENDING_TEXT 161 /* of a sleeper, with NUL: it fits into an answer however it is escaped */
 
 /* Who asked, and what has to be said to them still. */
 struct pending {
@@ -27,6 +28,11 @@ struct pending {
 	uint32_t seq; /* of the next answer */
 	uint32_t machine;
 	char name[SPEC_NAME_MAX + 1];
+	/* SLEEP, not WAKE. */
+	bool sleeping;
+	uint32_t ask; /* of its sleeper; 0: not asked */
+	uint64_t asleep_us;
+	char text[PENDING_TEXT]; /* what its sleeper said */
 	uint64_t due; /* when it is over: answered by then, forgotten then */
 	/* What has happened. */
 	uint16_t attempt, attempts, told; /* told: the attempt that was said last */
@@ -85,6 +91,8 @@ void pending_refuse(struct relayed *r, struct pending *p, const char *why);
 void pending_see(struct relayed *r, struct pending *p, const struct machine *machine);
 void pending_wake(struct relayed *r, struct pending *p, struct machine *machine, const char *who,
 		  const struct addr *from, struct moment now);
+void pending_sleep(struct relayed *r, struct pending *p, const struct machine *machine,
+		   const char *who, struct moment now);
 void pending_event(struct relayed *r, const struct event *e, struct moment now);
 void pending_port_open(struct relayed *r, uint8_t interface, const struct addr *a, uint16_t port,
 		       struct moment now);

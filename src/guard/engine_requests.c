@@ -485,6 +485,10 @@ static void request_sleep(struct engine *e, const struct ipc_message *m)
 		engine_result(e, m->request, RESULT_NOT_FOUND, 0, "no such machine");
 		return;
 	}
+	if (machine_state_of(machine) == MACHINE_ASLEEP) {
+		engine_result(e, m->request, RESULT_ALREADY_ASLEEP, machine_id(machine), "");
+		return;
+	}
 	engine_put_asker(m->name.uid, who);
 	code = engine_lease_ask(e, machine, m->request, who, &number);
 	if (code == RESULT_NO_SLEEPER)

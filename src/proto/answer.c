@@ -25,6 +25,7 @@ static const char *const result_names[ANSWER_RESULTS] = {
 	[ANSWER_SPENT] = "spent",
 	[ANSWER_NO_SLEEPER] = "no-sleeper",
 	[ANSWER_ASLEEP] = "asleep",
+	[ANSWER_ALREADY_ASLEEP] = "already-asleep",
 };
 
 const char *answer_result_name(enum answer_result r)

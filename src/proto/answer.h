@@ -31,6 +31,7 @@ enum answer_result {
 	ANSWER_SPENT, /* PAIR: three others tried */
 	ANSWER_NO_SLEEPER, /* SLEEP: no sleeper holds a lease for it, or it did not answer */
 	ANSWER_ASLEEP, /* SLEEP over a relay: it is asleep now */
+	ANSWER_ALREADY_ASLEEP,
 	ANSWER_RESULTS
 };
 

@@ -126,6 +126,7 @@ enum ipc_code {
 	RESULT_ALREADY_AWAKE,
 	RESULT_UNREACHABLE, /* the machine's interface is away */
 	RESULT_FULL, /* the store cannot take it now: text says why */
+	RESULT_ALREADY_ASLEEP, /* SLEEP_PLEASE */
 	RESULT_NO_SLEEPER, /* SLEEP_PLEASE: no sleeper holds a lease */
 	RESULT_BUSY, /* PAIR_PLEASE: a code is open already */
 	RESULT_CODES

@@ -45,9 +45,11 @@ static int status_of(struct slice outcome)
 	static const struct {
 		const char *word;
 		int status;
-	} words[] = { { "awake", 200 },	       { "already-awake", 200 }, { "seen", 200 },
-		      { "asleep", 200 },       { "refused", 403 },	 { "no-sign-of-life", 504 },
-		      { "guard-offline", 503 } };
+	} words[] = { { "awake", 200 },		{ "already-awake", 200 },
+		      { "seen", 200 },		{ "asleep", 200 },
+		      { "refused", 403 },	{ "no-sign-of-life", 504 },
+		      { "guard-offline", 503 }, { "already-asleep", 200 },
+		      { "stayed-awake", 504 } };
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		if (slice_is(outcome, words[i].word))

@@ -39,6 +39,17 @@ test('every problem and every refusal of the protocol has words', () => {
 	assert.match(words.problemText({ kind: 'limited', wait: 12 }).todo, /Try again in 12\.0 s/);
 });
 
+test('what came of asking it to sleep', () => {
+	const text = (said) => words.resultText({ why: null, ready: [], ...said }, 'nas');
+
+	assert.equal(words.stepText({ step: 'going' }), 'It is willing, and goes to sleep');
+	assert.deepEqual([text({ result: 'asleep', asleep_seconds: 2.1 }).good, text({ result: 'asleep', asleep_seconds: 2.1 }).title], [true, 'nas is asleep']);
+	assert.equal(text({ result: 'already-asleep' }).good, true);
+	assert.equal(text({ result: 'stayed-awake' }).good, false);
+	assert.deepEqual(text({ result: 'refused', why: 'sleeper-refused', text: 'busy: a film' }), { good: false, title: 'nas does not sleep now', todo: 'busy: a film' });
+	assert.match(text({ result: 'refused', why: 'no-sleeper' }).todo, /rouse-sleeper/);
+});
+
 test('a wake is one story: who, then how it went', () => {
 	const told = words.stories([event(3, 'awake', { seconds: 6.4 }), event(1, 'request', { by: 'grant', who: 'Ann’s phone' }),
 		event(2, 'attempt', { attempt: 2, attempts: 3 }), event(4, 'ready', { to: 'tcp/22', seconds: 7.1 }),
