@@ -115,7 +115,8 @@ struct search {
 static void let_go(struct work *w)
 {
 	if (atomic_fetch_sub(&w->holders, 1) == 1) {
-		close(w->done_fd);
+		if (w->done_fd >= 0)
+			close(w->done_fd);
 		free(w);
 	}
 }
@@ -148,24 +149,29 @@ static void resolve(struct work *w)
 	freeaddrinfo(all);
 }
 
+static void add_found(struct work *w, const struct discovered *d, bool link_local)
+{
+	for (size_t k = 0; k < d->addresses_n; k++) {
+		const struct link_end e = { .addr = d->addresses[k],
+					    .port = d->port,
+					    .scope = link_local ? (uint32_t)d->ifindex : 0 };
+
+		if (addr_is_link_local(&d->addresses[k]) == link_local)
+			ends_add(&w->found, &e);
+	}
+}
+
 static void discover(struct work *w)
 {
 	struct discovered guards[DISCOVER_GUARDS];
 	int n = discover_guards(DISCOVER_MS, w->interface, guards,
 				sizeof(guards) / sizeof(guards[0]));
 
-	for (int i = 0; i < n; i++) {
-		for (size_t k = 0; k < guards[i].addresses_n; k++) {
-			const struct addr *a = &guards[i].addresses[k];
-			const struct link_end e = { .addr = *a,
-						    .port = guards[i].port,
-						    .scope = addr_is_link_local(a)
-								     ? (uint32_t)guards[i].ifindex
-								     : 0 };
-
-			ends_add(&w->found, &e);
-		}
-	}
+	/* Link-local ones last: they are bound to an interface. */
+	for (int i = 0; i < n; i++)
+		add_found(w, &guards[i], false);
+	for (int i = 0; i < n; i++)
+		add_found(w, &guards[i], true);
 }
 
 static void *work_main(void *context)
@@ -226,17 +232,17 @@ static int search_init(struct search *s, struct loop *l)
 	return r;
 }
 
-int search_start(struct loop *l, struct ends *to, const char *host, uint16_t port,
-		 const char *interface, search_done *done, void *context,
+int search_start(struct loop *l, struct ends *to, const struct search_for *what,
 		 struct search **ret_search)
 {
+	const char *host = what->host;
 	struct search *s;
 	struct link_end e;
 	int r;
 
-	if (host && (ends_literal(host, port, &e) || strlen(host) >= ENDS_HOST))
+	if (host && (ends_literal(host, what->port, &e) || strlen(host) >= ENDS_HOST))
 		host = NULL;
-	if (!host && !interface[0])
+	if (!host && !what->interface[0])
 		return -ENOENT;
 	s = calloc(1, sizeof(*s));
 	if (s)
@@ -246,15 +252,15 @@ int search_start(struct loop *l, struct ends *to, const char *host, uint16_t por
 		return -ENOMEM;
 	}
 	s->to = to;
-	s->done = done;
-	s->context = context;
+	s->done = what->done;
+	s->context = what->context;
 	s->fd = -1;
 	s->work->done_fd = -1;
-	s->work->port = port;
+	s->work->port = what->port;
 	atomic_init(&s->work->holders, 1);
 	if (host)
 		memcpy(s->work->host, host, strlen(host) + 1);
-	strncpy(s->work->interface, interface, sizeof(s->work->interface) - 1);
+	strncpy(s->work->interface, what->interface, sizeof(s->work->interface) - 1);
 	r = search_init(s, l);
 	if (r < 0)
 		search_free(s);

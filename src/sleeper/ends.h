@@ -39,12 +39,16 @@ struct search;
 /* Called once, from the loop; what was found is in the list that was given. */
 typedef void search_done(void *context);
 
-/*
- * Resolves host when it is a name (NULL or an address: not), and asks the LAN of `interface` by mDNS when it is not empty;
- * the list must live until then.
- */
-int search_start(struct loop *l, struct ends *to, const char *host, uint16_t port,
-		 const char *interface, search_done *done, void *context,
+struct search_for {
+	const char *host; /* resolved when it is a name; NULL or an address: not */
+	uint16_t port;
+	const char *interface; /* asked by mDNS there; empty: not */
+	search_done *done;
+	void *context;
+};
+
+/* The list must live until then. -ENOENT: there is nothing to search for. */
+int search_start(struct loop *l, struct ends *to, const struct search_for *what,
 		 struct search **ret_search);
 /* NULL is fine. `done` is not called any more. */
 void search_free(struct search *s);

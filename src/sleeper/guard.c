@@ -228,17 +228,21 @@ static void search_over(void *context)
 static bool look_further(struct guard *g)
 {
 	const struct pairing_state *p = &g->s->state.pairing;
+	struct search_for what = { .host = p->guard,
+				   .port = p->port,
+				   .interface = "",
+				   .done = search_over,
+				   .context = g };
 	char host[ENDS_HOST];
-	uint16_t port = p->port;
-	bool configured = g->s->config->guard[0] &&
-			  ends_split(g->s->config->guard, host, &port) == 0;
 
 	if (g->searched)
 		return false;
 	g->searched = true;
-	return search_start(g->s->loop, &g->ends, configured ? host : p->guard, port,
-			    g->leaving.on || g->rounds < 2 ? "" : g->s->port.interface, search_over,
-			    g, &g->search) == 0;
+	if (g->s->config->guard[0] && ends_split(g->s->config->guard, host, &what.port) == 0)
+		what.host = host;
+	if (!g->leaving.on && g->rounds > 1)
+		what.interface = g->s->port.interface;
+	return search_start(g->s->loop, &g->ends, &what, &g->search) == 0;
 }
 
 static void try_next(struct guard *g)

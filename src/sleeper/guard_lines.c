@@ -186,7 +186,6 @@ static void prove(struct guard *g)
 {
 	struct pairing_state *p = &g->s->state.pairing;
 	struct link_end known;
-	char address[ADDR_TEXT];
 	char end[LINK_END_TEXT];
 	int r;
 
@@ -197,10 +196,9 @@ static void prove(struct guard *g)
 	g->rounds = 0;
 	/* What a person or mDNS said may be right again tomorrow; what an address in the file said is not. */
 	if (!ends_literal(p->guard, p->port, &known) ||
-	    (addr_equal(&known.addr, &g->end.addr) && known.port == g->end.port) ||
-	    addr_is_link_local(&g->end.addr))
+	    (addr_equal(&known.addr, &g->end.addr) && known.port == g->end.port))
 		return;
-	(void)snprintf(p->guard, sizeof(p->guard), "%s", addr_format(&g->end.addr, address));
+	(void)snprintf(p->guard, sizeof(p->guard), "%s", link_end_host(&g->end, end));
 	p->port = g->end.port;
 	log_notice("the paired guard is at %s now", link_end_format(&g->end, end));
 	r = state_save(g->s->config->state_dir, p);

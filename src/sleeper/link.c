@@ -27,18 +27,32 @@ struct link {
 	char out[OUT_MAX];
 };
 
-char *link_end_format(const struct link_end *e, char to[static LINK_END_TEXT])
+static void put_host(const struct link_end *e, struct text *t)
 {
-	struct text t = text_over(to, LINK_END_TEXT);
 	char name[IF_NAMESIZE] = "";
 	char address[ADDR_TEXT];
 
-	text_string(&t, e->addr.family == 6 ? "[" : "");
-	text_string(&t, addr_format(&e->addr, address));
-	if (e->addr.family == 6 && e->scope && if_indextoname(e->scope, name)) {
-		text_char(&t, '%');
-		text_string(&t, name);
+	text_string(t, addr_format(&e->addr, address));
+	if (addr_is_link_local(&e->addr) && e->scope && if_indextoname(e->scope, name)) {
+		text_char(t, '%');
+		text_string(t, name);
 	}
+}
+
+char *link_end_host(const struct link_end *e, char to[static LINK_END_TEXT])
+{
+	struct text t = text_over(to, LINK_END_TEXT);
+
+	put_host(e, &t);
+	return to;
+}
+
+char *link_end_format(const struct link_end *e, char to[static LINK_END_TEXT])
+{
+	struct text t = text_over(to, LINK_END_TEXT);
+
+	text_string(&t, e->addr.family == 6 ? "[" : "");
+	put_host(e, &t);
 	text_string(&t, e->addr.family == 6 ? "]:" : ":");
 	text_u64(&t, e->port);
 	return to;

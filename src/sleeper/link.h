@@ -21,6 +21,8 @@ struct link_end {
 
 #define LINK_END_TEXT (ADDR_TEXT + 32)
 
+/* "192.0.2.1", "fe80::1%eth0"; returns `to`. */
+char *link_end_host(const struct link_end *e, char to[static LINK_END_TEXT]);
 /* "192.0.2.1:13717", "[fe80::1%eth0]:13717"; returns `to`. */
 char *link_end_format(const struct link_end *e, char to[static LINK_END_TEXT]);
 

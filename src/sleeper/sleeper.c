@@ -172,8 +172,8 @@ static void leave(struct sleeper *s)
 	sleeper_describe(s, &spec);
 	wakupator_free(life->registration);
 	life->registration = NULL;
-	r = wakupator_register(s->loop, s->config->guard, &spec, SLEEPER_GOODBYE_US, leaving_over,
-			       s, &life->registration);
+	r = wakupator_register(s->loop, s->config->guard, &spec, leaving_over, s,
+			       &life->registration);
 	if (r < 0)
 		leaving_over(s, r, strerror(-r));
 }
@@ -369,9 +369,10 @@ void sleeper_pairing(struct sleeper *s)
 			  s->config->state_dir);
 	else if (r < 0)
 		log_error("%s/" PAIRING_STATE_FILE ": %s", s->config->state_dir, strerror(-r));
-	if (is.paired == s->state.paired &&
-	    memcmp(&is.pairing, &s->state.pairing, sizeof(is.pairing)) == 0)
+	if (state_same(&is, &s->state)) {
+		keys_wipe(&is, sizeof(is));
 		return;
+	}
 	s->state = is;
 	keys_wipe(&is, sizeof(is));
 	if (!s->guard)

@@ -1,5 +1,6 @@
 #include "sleeper/state.h"
 
+#include "base/bytes.h"
 #include "proto/keys.h"
 #include "sys/files.h"
 
@@ -43,6 +44,18 @@ int state_load(const char *directory, struct state *ret)
 	r = read_file(dir, ret);
 	close(dir);
 	return r;
+}
+
+bool state_same(const struct state *a, const struct state *b)
+{
+	const struct pairing_state *p = &a->pairing, *q = &b->pairing;
+
+	if (!a->paired || !b->paired)
+		return a->paired == b->paired;
+	return strcmp(p->id, q->id) == 0 && bytes_equal_secret(p->key, q->key, sizeof(p->key)) &&
+	       strcmp(p->guard, q->guard) == 0 && p->port == q->port &&
+	       mac_equal(&p->mac, &q->mac) && strcmp(p->name, q->name) == 0 &&
+	       strcmp(p->interface, q->interface) == 0;
 }
 
 int state_save(const char *directory, const struct pairing_state *p)

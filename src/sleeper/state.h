@@ -22,6 +22,8 @@ struct state {
  * -EPERM: others than its owner may read it, so that its key is no secret; errors of reading. Then *ret is not paired.
  */
 int state_load(const char *directory, struct state *ret);
+/* In everything. */
+bool state_same(const struct state *a, const struct state *b);
 int state_save(const char *directory, const struct pairing_state *p);
 
 /* Calls `changed` when the file is another one now. */

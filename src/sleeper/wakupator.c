@@ -142,7 +142,7 @@ static void search_over(void *context)
 	try_next(context);
 }
 
-static int start(struct wakupator *w, const char *guard, uint64_t within_us)
+static int start(struct wakupator *w, const char *guard)
 {
 	char host[ENDS_HOST];
 	struct link_end end;
@@ -154,10 +154,12 @@ static int start(struct wakupator *w, const char *guard, uint64_t within_us)
 	r = loop_timer_init(&w->deadline, w->loop, deadline_due, w);
 	if (r < 0)
 		return r;
-	loop_timer_set(&w->deadline, clock_monotonic_us() + within_us);
+	loop_timer_set(&w->deadline, clock_monotonic_us() + SLEEPER_GOODBYE_US);
 	w->error = -ENOENT;
 	if (!ends_literal(host, port, &end))
-		return search_start(w->loop, &w->ends, host, port, "", search_over, w, &w->search);
+		return search_start(w->loop, &w->ends,
+				    &(struct search_for){ host, port, "", search_over, w },
+				    &w->search);
 	ends_add(&w->ends, &end);
 	if (ends_next(&w->ends, &end))
 		r = dial(w, &end);
@@ -165,8 +167,7 @@ static int start(struct wakupator *w, const char *guard, uint64_t within_us)
 }
 
 int wakupator_register(struct loop *l, const char *guard, const struct spec *spec,
-		       uint64_t within_us, sleeper_done *done, void *context,
-		       struct wakupator **ret)
+		       sleeper_done *done, void *context, struct wakupator **ret)
 {
 	const struct registration what = { .spec = *spec, .goodbye = true };
 	struct wakupator *w = calloc(1, sizeof(*w));
@@ -180,7 +181,7 @@ int wakupator_register(struct loop *l, const char *guard, const struct spec *spe
 	w->context = context;
 	n = registration_encode(&what, w->json, sizeof(w->json));
 	w->json_n = n < 0 ? 0 : (size_t)n;
-	r = n < 0 ? n : start(w, guard, within_us);
+	r = n < 0 ? n : start(w, guard);
 	if (r < 0)
 		wakupator_free(w);
 	else

@@ -12,12 +12,11 @@
 struct wakupator;
 
 /*
- * Registers `spec` at guard (HOST or HOST:PORT); `done` is called once, from the loop, within that time. The caller frees it then,
- * or earlier. -EINVAL: the guard's name makes no sense.
+ * Registers `spec` at guard (HOST or HOST:PORT); `done` is called once, from the loop, within SLEEPER_GOODBYE_US. The caller frees
+ * it then, or earlier. -EINVAL: the guard's name makes no sense.
  */
 int wakupator_register(struct loop *l, const char *guard, const struct spec *spec,
-		       uint64_t within_us, sleeper_done *done, void *context,
-		       struct wakupator **ret);
+		       sleeper_done *done, void *context, struct wakupator **ret);
 /* NULL is fine; `done` is not called any more. */
 void wakupator_free(struct wakupator *w);
 

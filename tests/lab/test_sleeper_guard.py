@@ -107,3 +107,16 @@ def test_rouse_unpair(pair):
     guard.rouse("unpair", "nas")
     sleeper.wait_log("has ended the pairing|does not know this pairing")
     assert sleeper.ask({"command": "status"})[0]["sleeper"]["lease"] == "refused"
+
+
+def test_the_guard_moves(lan, pair):
+    """Another address of the same guard is found by mDNS, proves itself, and is remembered."""
+    _, guard, sleeper = pair
+    guard.clean_exit = False            # its host is not as it was
+    guard.stop()
+    lan.guard_host.ns.ip(f"addr del {lan.guard_host.v4}/24 dev eth0", f"addr del {lan.guard_host.v6}/64 dev eth0",
+                         "addr add 192.0.2.21/24 dev eth0")
+    guard.restart()
+    sleeper.wait_log(r"the paired guard is at 192\.0\.2\.21:13717 now", timeout=30)
+    assert sleeper.pairing()["guard"] == "192.0.2.21"
+    netns.wait_until(lambda: sleeper.ask({"command": "status"})[0]["sleeper"]["lease"] == "held", 5, what="the lease is held again")
