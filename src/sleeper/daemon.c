@@ -13,6 +13,7 @@
 #include "sleeper/control.h"
 #include "sleeper/guard.h"
 #include "sleeper/idle.h"
+#include "sleeper/lean.h"
 #include "sleeper/life.h"
 #include "sleeper/logind.h"
 #include "sleeper/services.h"
@@ -32,6 +33,7 @@
 #include <unistd.h>
 
 #define LOCK "lock"
+#define LEAN_US 5000000 /* after the start */
 /* A machine that runs no longer has just booted. */
 #define BOOT_SECONDS 300
 
@@ -79,6 +81,7 @@ static void take_apart(struct sleeper *s)
 	if (s->life->resume.resumed)
 		resume_done(&s->life->resume);
 	loop_timer_done(&s->life->still_here);
+	loop_timer_done(&s->life->lean);
 	loop_signals_done(&s->life->signals);
 	net_view_free(s->net);
 	loop_free(s->loop);
@@ -123,6 +126,12 @@ static int lock(const struct config *c, int *ret_lock)
 	return r;
 }
 
+static void lean_due(void *context)
+{
+	(void)context;
+	lean_now();
+}
+
 static int run(struct sleeper *s, const struct config *c)
 {
 	static const int signals[] = { SIGTERM, SIGINT, SIGHUP, 0 };
@@ -136,9 +145,12 @@ static int run(struct sleeper *s, const struct config *c)
 		r = idle_new(s);
 	if (r == 0)
 		r = control_new(s);
+	if (r == 0)
+		r = loop_timer_init(&s->life->lean, s->loop, lean_due, s);
 	if (r < 0)
 		return r;
 	guard_kick(s->guard, why_now());
+	loop_timer_set(&s->life->lean, s->started.us + LEAN_US);
 	(void)notify_ready(NULL);
 	return loop_run(s->loop);
 }

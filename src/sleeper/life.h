@@ -20,6 +20,7 @@ struct life_waiting {
 struct sleeper_life {
 	struct loop_signals signals;
 	struct loop_timer still_here;
+	struct loop_timer lean; /* when starting is over */
 	struct resume resume;
 	struct state_watch pairing;
 	struct wakupator *registration; /* of a machine that is not paired */
