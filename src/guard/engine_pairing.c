@@ -246,8 +246,8 @@ static void failed(struct leases *l, struct exchange *x)
 				      .from = x->peer };
 	char peer[ADDR_TEXT];
 
-	log_notice("a pairing from %s failed: it has another code; %u tries are left",
-		   addr_format(&x->peer, peer), c->left);
+	log_notice("a pairing from %s failed: it has another code; %u %s left",
+		   addr_format(&x->peer, peer), c->left, c->left == 1 ? "try is" : "tries are");
 	wipe(x);
 	tell_control(l, 0, &news);
 	if (c->left == 0 && !any_under_way(c))

@@ -105,6 +105,40 @@ static void who_stays_after_a_goodbye_is_awake_again(void **state)
 	world_free(w);
 }
 
+/* Its sleeper says so, and nobody else can have said it. */
+static void a_goodbye_is_taken_back(void **state)
+{
+	struct world *w = world_new(NULL);
+	struct machine *m = awake(w, SPEC_REGISTERED);
+
+	(void)state;
+	home_goodbye(w->h, m, w->now);
+	world_run(w, 100 * MS);
+	home_stay(w->h, m, w->now);
+	assert_int_equal(machine_state_of(m), MACHINE_AWAKE);
+	assert_int_equal(told(w, EVENT_STAYS), 1);
+	home_stay(w->h, m, w->now);
+	assert_int_equal(told(w, EVENT_STAYS), 1);
+	assert_int_equal(did(w, EFFECT_CLAIM), 0);
+	world_free(w);
+}
+
+/* One that was taken for asleep gets its addresses back by answering for them, as ever. */
+static void who_says_it_is_there_is_on_its_way(void **state)
+{
+	struct world *w = world_new(NULL);
+	struct machine *m = awake(w, SPEC_REGISTERED);
+
+	(void)state;
+	home_goodbye(w->h, m, w->now);
+	world_run(w, 2 * S);
+	assert_int_equal(machine_state_of(m), MACHINE_ASLEEP);
+	home_stay(w->h, m, w->now);
+	assert_int_equal(machine_state_of(m), MACHINE_WAKING);
+	assert_int_equal(told(w, EVENT_STAYS), 0);
+	world_free(w);
+}
+
 static void a_configured_machine_is_watched_gently(void **state)
 {
 	struct world *w = world_new(NULL);
@@ -496,6 +530,8 @@ int main(void)
 		cmocka_unit_test(a_goodbye_and_silence_is_sleep_within_a_second),
 		cmocka_unit_test(shutting_down_is_not_sleep),
 		cmocka_unit_test(who_stays_after_a_goodbye_is_awake_again),
+		cmocka_unit_test(a_goodbye_is_taken_back),
+		cmocka_unit_test(who_says_it_is_there_is_on_its_way),
 		cmocka_unit_test(a_configured_machine_is_watched_gently),
 		cmocka_unit_test(an_answer_to_a_look_is_enough),
 		cmocka_unit_test(a_registered_machine_is_not_watched),
