@@ -431,8 +431,9 @@ static void what_may_not_be_told(void **state)
 		"{\"tell\":\"tested\",\"ready\":{}}",
 		"{\"tell\":\"tested\",\"ready\":[{\"port\":\"22\",\"seconds\":1}]}",
 		"{\"tell\":\"tested\",\"ready\":[7]}",
-		"{\"tell\":\"tested\",\"ready\":[{\"port\":\"tcp/1\"},{\"port\":\"tcp/1\"},"
-		"{\"port\":\"tcp/1\"},{\"port\":\"tcp/1\"},{\"port\":\"tcp/1\"}]}",
+		/* five */
+		("{\"tell\":\"tested\",\"ready\":[{\"port\":\"tcp/1\"},{\"port\":\"tcp/1\"},"
+		 "{\"port\":\"tcp/1\"},{\"port\":\"tcp/1\"},{\"port\":\"tcp/1\"}]}"),
 		"{\"tell\":\"tested\",\"error\":1}",
 	};
 	struct lease_told t;
