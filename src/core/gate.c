@@ -127,6 +127,23 @@ void gate_drop_address(struct home *h, struct machine *m, uint8_t address)
 	}
 }
 
+void gate_inherit(struct home *h, struct machine *from, struct machine *to)
+{
+	list_each_safe(it, &from->gates)
+	{
+		struct gate *g = gate_at(it);
+		const struct claim *c = machine_claim(to, &from->claims[g->address].addr);
+
+		if (!c) {
+			gate_free(h, g);
+			continue;
+		}
+		g->address = machine_claim_index(to, c);
+		list_remove(&g->node);
+		list_append(&to->gates, &g->node);
+	}
+}
+
 void gate_begin(struct home *h, struct machine *m, const struct claim *c)
 {
 	uint8_t address = machine_claim_index(m, c);

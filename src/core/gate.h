@@ -28,6 +28,8 @@ struct gate *gate_make(struct home *h, struct machine *m, const struct claim *c,
 /* Removes those of the address that nobody waits at. */
 void gate_sweep(struct home *h, struct machine *m);
 void gate_drop_address(struct home *h, struct machine *m, uint8_t address);
+/* Those of addresses that `to` has as well become its; the rest goes. */
+void gate_inherit(struct home *h, struct machine *from, struct machine *to);
 /* The address answered: its ports are asked from now on. */
 void gate_begin(struct home *h, struct machine *m, const struct claim *c);
 /* The machine is up and nothing of it is claimed: whoever still waits gets through at once. */

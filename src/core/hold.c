@@ -245,6 +245,37 @@ void hold_drop_address(struct home *h, struct machine *m, uint8_t address)
 	}
 }
 
+/* Packets name their address by its place in the machine, which may be another in the new one. */
+static bool rename_address(struct hold_slot *s, const struct machine *from,
+			   const struct machine *to)
+{
+	const struct claim *c = machine_claim(to, &from->claims[s->address].addr);
+
+	if (c)
+		s->address = machine_claim_index(to, c);
+	return c != NULL;
+}
+
+void hold_inherit(struct home *h, struct machine *from, struct machine *to)
+{
+	list_each_safe(it, &from->holds)
+	{
+		if (!rename_address(slot_of(it), from, to)) {
+			hold_free(h, from, slot_of(it));
+			continue;
+		}
+		hold_move(&to->holds, slot_of(it));
+		from->held--;
+		to->held++;
+	}
+	list_each_safe(it, &from->replays)
+	{
+		bool there = rename_address(slot_of(it), from, to);
+
+		hold_move(there ? &to->replays : &h->slots, slot_of(it));
+	}
+}
+
 /* The oldest has been held long enough. */
 static uint64_t over_at(const struct home *h, const struct machine *m)
 {

@@ -34,6 +34,8 @@ struct hold_slot *hold_next(const struct machine *m, const struct hold_slot *aft
 uint32_t hold_send(struct home *h, struct machine *m, uint8_t address, bool syn, uint16_t port);
 void hold_drop(struct home *h, struct machine *m, uint8_t address, bool syn, uint16_t port);
 void hold_drop_address(struct home *h, struct machine *m, uint8_t address);
+/* What is held for addresses that `to` has as well becomes its; the rest is let go. */
+void hold_inherit(struct home *h, struct machine *from, struct machine *to);
 /* The machine is not there any more: nothing is sent again. */
 void hold_stop_replays(struct home *h, struct machine *m);
 /* A packet of the flow came by here: what was replayed of it arrived, or is overtaken. */

@@ -203,14 +203,13 @@ void home_move(struct home *h, struct machine *m, uint8_t interface, struct mome
 /* What `from` knew of an address goes with the address. */
 static void inherit_claims(struct home *h, struct machine *from, struct machine *to)
 {
+	hold_inherit(h, from, to);
+	gate_inherit(h, from, to);
 	for (uint16_t i = 0; i < from->claims_n; i++) {
 		struct claim *old = &from->claims[i];
 		struct claim *c = machine_claim(to, &old->addr);
 		struct index_entry index;
 
-		/* Packets and gates name their address by its place: the simplest is to let them go. */
-		hold_drop_address(h, from, (uint8_t)i);
-		gate_drop_address(h, from, (uint8_t)i);
 		if (!c) {
 			claim_release(h, from, old);
 			continue;

@@ -8,6 +8,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -300,6 +301,40 @@ static void each_port_has_its_own_gate(void **state)
 	world_free(w);
 }
 
+/* A reload, or a registration, while it boots: its address may have another place then. */
+static void a_new_description_drops_nothing_that_is_held(void **state)
+{
+	struct world *w = world_new(NULL);
+	struct machine *from = world_sleeping(w, ADDRESS6 " " ADDRESS, "tcp/22 udp/9987");
+	struct spec s = world_spec("nas", &NAS, ADDRESS " 192.0.2.51", "tcp/22 udp/9987 tcp/80");
+	struct packet udp = world_packet(KNOCK_UDP, FROM, 5000, ADDRESS, 9987);
+	struct machine *to = NULL;
+	void *memory = malloc(machine_size(&s));
+
+	(void)state;
+	world_sends(w, &udp);
+	world_syn(w, FROM, 5001, ADDRESS, 22);
+	world_syn(w, "2001:db8::10", 5002, ADDRESS6, 22); /* it has no such address any more */
+	world_run(w, 1 * S);
+	assert_non_null(memory);
+	to = machine_place(memory, &s, machine_id(from));
+	home_replace(w->h, from, to, w->now);
+	assert_int_equal(from->held, 0);
+	assert_int_equal(to->held, 2);
+	w->machines[0] = to;
+	free(from);
+	world_run(w, 4 * S);
+	world_answers(w, &NAS, ADDRESS);
+	assert_int_equal(did(w, EFFECT_SEND), 1);
+	assert_int_equal(event(w, EVENT_REPLAYED, 0)->replayed, 1);
+	world_port(w, ADDRESS, 22, true);
+	assert_int_equal(did(w, EFFECT_SEND), 2);
+	assert_int_equal(event(w, EVENT_READY, 0)->replayed, 1);
+	world_run(w, 100 * S);
+	assert_int_equal(to->held, 0);
+	world_free(w);
+}
+
 static void held_packets_end_after_hold(void **state)
 {
 	struct world *w = world_new(NULL);
@@ -430,6 +465,7 @@ int main(void)
 		cmocka_unit_test(datagrams_and_echo_wait_for_no_gate),
 		cmocka_unit_test(what_is_not_for_a_closed_gate_is_forwarded),
 		cmocka_unit_test(each_port_has_its_own_gate),
+		cmocka_unit_test(a_new_description_drops_nothing_that_is_held),
 		cmocka_unit_test(held_packets_end_after_hold),
 		cmocka_unit_test(holding_is_bounded),
 		cmocka_unit_test(what_was_given_back_can_be_held_again),
