@@ -171,7 +171,7 @@ static void write_last_wake(struct json_writer *w, const struct wake_record *r)
 	json_write_open(w, '{');
 	write_field(w, "by", wake_by_name(r->by));
 	json_write_key(w, "who");
-	if (r->by == BY_GRANT && r->who[0])
+	if ((r->by == BY_GRANT || r->by == BY_REQUEST) && r->who[0])
 		json_write_word(w, r->who);
 	else
 		json_write_null(w);

@@ -220,6 +220,7 @@ def test_who_asked_is_in_the_events(lan):
     nas.sleep()
     guard.wait_state("nas", "asleep", timeout=8)
     guard.rouse("wake", "nas", "--wait")
+    assert guard.status("nas")["last_wake"]["who"] == f"uid {os.getuid()}"
     guard.rouse("remove", "nas")
     who = {event["event"]: (event["by"], event["who"]) for event in guard.events()}
     assert {who[kind] for kind in ("added", "request", "removed")} == {("request", f"uid {os.getuid()}")}, who
