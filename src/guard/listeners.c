@@ -226,6 +226,15 @@ void listeners_registration(struct listeners *l, const struct config *c, const s
 	}
 }
 
+bool listeners_registering(const struct listeners *l)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		if (l->list[i].said.kind == LISTENER_REGISTRATION)
+			return true;
+	}
+	return false;
+}
+
 void listeners_tell_all(const struct listeners *l)
 {
 	for (size_t i = 0; i < l->n; i++)

@@ -43,6 +43,8 @@ bool listeners_adopt(struct listeners *l, int fd, const char *name);
 int listeners_control(struct listeners *l, const char *path, uid_t owner, gid_t group);
 /* Binds the registration port where it is not bound yet: the configured addresses, or the served interfaces' own. */
 void listeners_registration(struct listeners *l, const struct config *c, const struct lan *lan);
+/* Somebody could register: the port is bound somewhere. */
+bool listeners_registering(const struct listeners *l);
 void listeners_tell_all(const struct listeners *l);
 /* Closes all; removes the control socket's file if listeners_control() made it. */
 void listeners_done(struct listeners *l);

@@ -279,10 +279,13 @@ static bool forwards(const struct monitor *m)
 static void say_start(const struct monitor *m)
 {
 	size_t n = store_machines(m->store);
+	const char *registrations = m->config.register_mode == REGISTER_OFF ? "off"
+				    : listeners_registering(&m->listeners)  ? "on"
+									    : "not accepted yet";
 
 	log_notice("guarding %zu machine%s; registrations: %s, port %u; state in %s", n,
-		   n == 1 ? "" : "s", m->config.register_mode == REGISTER_OFF ? "off" : "on",
-		   (unsigned int)m->config.port, m->config.state_dir);
+		   n == 1 ? "" : "s", registrations, (unsigned int)m->config.port,
+		   m->config.state_dir);
 	if (m->config.observe)
 		log_notice("observe = yes: nothing is sent onto the LAN; the log says what would "
 			   "have been done");

@@ -110,6 +110,18 @@ def test_deadline_and_slow_clients_hurt_nobody(lan):
     assert guard.process.poll() is None and "control" in guard.roles()
 
 
+def test_start_does_not_say_that_it_registers_where_it_cannot(lan):
+    with lan.guard_host.ns.entered():
+        other = [socket.create_server(("0.0.0.0", 13717)), socket.create_server(("::", 13717), family=socket.AF_INET6)]
+    try:
+        guard = lan.guard([])
+        guard.wait_log(r"registrations: not accepted yet, port 13717")
+        assert "Address already in use" in guard.log()
+    finally:
+        for sock in other:
+            sock.close()
+
+
 def test_connection_limits(make_lan):
     """64 at once; one source cannot take them all."""
     lan = make_lan(clients=2)
