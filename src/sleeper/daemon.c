@@ -24,6 +24,7 @@
 #include "sys/log.h"
 #include "sys/net.h"
 #include "sys/notify.h"
+#include "sys/sandbox.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -132,6 +133,17 @@ static void lean_due(void *context)
 	lean_now();
 }
 
+/* Stays root, whose files the hardware's switches are; of root's powers only what arming needs. */
+static void give_power_away(void)
+{
+	struct sandbox_report report;
+	int r = sandbox_identity(geteuid(), getegid(), SANDBOX_NET_ADMIN, &report);
+
+	/* The service's unit has done it already, and leaves no power to do it again. */
+	if (r < 0)
+		log_debug("powers are left as they are: %s", strerror(-r));
+}
+
 static int run(struct sleeper *s, const struct config *c)
 {
 	static const int signals[] = { SIGTERM, SIGINT, SIGHUP, 0 };
@@ -149,6 +161,7 @@ static int run(struct sleeper *s, const struct config *c)
 		r = loop_timer_init(&s->life->lean, s->loop, lean_due, s);
 	if (r < 0)
 		return r;
+	give_power_away();
 	guard_kick(s->guard, why_now());
 	loop_timer_set(&s->life->lean, s->started.us + LEAN_US);
 	(void)notify_ready(NULL);
