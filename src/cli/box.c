@@ -85,7 +85,7 @@ bool box_each(const struct box *b, const char *folder,
 			close(fd);
 		return false;
 	}
-	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
+	/* cppcheck-suppress readdirCalled; one thread */
 	for (int i = 0; i < ENTRIES_MAX && (e = readdir(d)); i++) {
 		if (e->d_name[0] == '.' && (!e->d_name[1] || strcmp(e->d_name, "..") == 0))
 			continue;

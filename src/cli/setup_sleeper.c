@@ -224,7 +224,7 @@ static const char *service_name(const char *port)
 	if (strcmp(port, "tcp/22") == 0)
 		return "ssh";
 	if (strncmp(port, "tcp/", 4) == 0)
-		/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
+		/* cppcheck-suppress getservbyportCalled; one thread */
 		known = getservbyport(htons((uint16_t)strtoul(port + 4, NULL, 10)), "tcp");
 	return known ? known->s_name : port;
 }

@@ -13,15 +13,21 @@ _Static_assert(ETHTOOL_WAKE_MAGIC == WAKE_MAGIC && ETHTOOL_WAKE_FILTER == WAKE_F
 		       ETHTOOL_WAKE_PHY == WAKE_PHY,
 	       "the kernel's own bits");
 
+static int open_socket(int family)
+{
+	int fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -errno;
+	return fd;
+}
+
 int ethtool_open(void)
 {
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int fd = open_socket(AF_INET);
 
-	if (fd >= 0 || errno != EAFNOSUPPORT)
-		return fd < 0 ? -errno : fd;
 	/* A machine without IPv4: any family's socket carries the request. */
-	fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	return fd < 0 ? -errno : fd;
+	return fd == -EAFNOSUPPORT ? open_socket(AF_INET6) : fd;
 }
 
 /* The kernel reads and writes the request at `data`. */

@@ -15,14 +15,14 @@ static void test_virtual_port(void **state)
 
 	(void)state;
 	LAB_NEEDS_NAMESPACE();
-	lab_run("ip link add h5a type veth peer name h5b");
+	lab_run("ip link add veth-a type veth peer name veth-b");
 	fd = ethtool_open();
 	assert_true(fd >= 0);
-	assert_int_equal(ethtool_driver(fd, "h5a", &driver), 0);
+	assert_int_equal(ethtool_driver(fd, "veth-a", &driver), 0);
 	assert_string_equal(driver.name, "veth");
-	assert_int_equal(ethtool_wol_get(fd, "h5a", &wol), -EOPNOTSUPP);
-	assert_int_equal(ethtool_wol_set(fd, "h5a", ETHTOOL_WAKE_MAGIC), -EOPNOTSUPP);
-	assert_int_equal(ethtool_permanent_mac(fd, "h5a", &mac), -EOPNOTSUPP);
+	assert_int_equal(ethtool_wol_get(fd, "veth-a", &wol), -EOPNOTSUPP);
+	assert_int_equal(ethtool_wol_set(fd, "veth-a", ETHTOOL_WAKE_MAGIC), -EOPNOTSUPP);
+	assert_int_equal(ethtool_permanent_mac(fd, "veth-a", &mac), -EOPNOTSUPP);
 	/* What was not learned stays as it was. */
 	assert_int_equal(wol.supported, 7);
 	close(fd);
