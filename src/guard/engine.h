@@ -115,7 +115,7 @@ void engine_relay_tick(struct engine *e, struct moment now);
 /* An answer of its sleeper to somebody over the relay, or the lack of one. */
 void engine_relay_slept(struct engine *e, uint32_t number, enum ipc_code code, const char *text);
 
-/* engine_lease.c: sleepers, their pairings and leases */
+/* engine_lease.c, engine_paired.c: sleepers, their pairings and leases */
 int engine_lease_init(struct engine *e);
 /* Everything that was known is known again: sleepers may come. */
 void engine_lease_go(struct engine *e);

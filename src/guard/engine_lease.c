@@ -19,31 +19,6 @@
 #define OURS 0x80000000U
 #define TOLD_MAX 4096 /* bytes of what the guard tells, as JSON */
 
-/* --- who is paired --- */
-
-struct paired *lease_by_id(const struct leases *l, const char *id)
-{
-	for (size_t i = 0; i < l->paired_n; i++) {
-		if (strcmp(l->paired[i]->pairing.id, id) == 0)
-			return l->paired[i];
-	}
-	return NULL;
-}
-
-struct paired *lease_by_mac(const struct leases *l, const struct mac *mac)
-{
-	for (size_t i = 0; i < l->paired_n; i++) {
-		if (mac_equal(&l->paired[i]->pairing.mac, mac))
-			return l->paired[i];
-	}
-	return NULL;
-}
-
-struct machine *lease_machine(const struct leases *l, const struct paired *p)
-{
-	return home_by_mac(l->engine->home, &p->pairing.mac);
-}
-
 uint32_t lease_number(struct leases *l)
 {
 	return OURS | ++l->numbers;
@@ -166,7 +141,7 @@ static void end_session(struct leases *l, struct session *s)
 }
 
 /* Says why, and ends it. */
-static void break_session(struct leases *l, struct session *s, const char *word, const char *text)
+void session_break(struct leases *l, struct session *s, const char *word, const char *text)
 {
 	char peer[ADDR_TEXT];
 
@@ -210,7 +185,7 @@ static void source_checked(struct leases *l, struct session *s, const struct ipc
 
 	s->check = 0;
 	if (r->code != RESULT_OK) {
-		break_session(l, s, "invalid", r->text);
+		session_break(l, s, "invalid", r->text);
 		return;
 	}
 	entropy_bytes(o.nonce, sizeof(o.nonce));
@@ -234,7 +209,7 @@ static void prove(struct leases *l, struct session *s)
 			    p->pairing.name, addr_format(&p->session->peer, was),
 			    addr_format(&s->peer, is));
 	if (p->session)
-		break_session(l, p->session, "replaced",
+		session_break(l, p->session, "replaced",
 			      "a newer connection of the same pairing took its place");
 	p->session = s;
 	p->source = s->peer;
@@ -321,7 +296,7 @@ static void take_line(struct leases *l, struct session *s, const char *json, siz
 	struct line *first;
 
 	if (!line) {
-		break_session(l, s, "busy", "too many lines at once");
+		session_break(l, s, "busy", "too many lines at once");
 		return;
 	}
 	line->of = s->to_guard.counter;
@@ -356,7 +331,7 @@ static void on_line(struct leases *l, const struct ipc_message *m, struct moment
 	}
 	if (lease_unseal(&s->to_guard, (const char *)ipc_packet(m), m->lease_line.length, &json,
 			 &n) < 0) {
-		break_session(l, s, "not-authentic", "a line of it is not authentic");
+		session_break(l, s, "not-authentic", "a line of it is not authentic");
 		return;
 	}
 	if (!s->proved)
@@ -433,57 +408,6 @@ void engine_lease_go(struct engine *e)
 		log_warning("engine: control does not hear that its connections are over");
 }
 
-void engine_paired(struct engine *e, const struct pairing *p)
-{
-	struct leases *l = e->leases;
-	struct paired *known = lease_by_id(l, p->id);
-
-	l->due_known = false;
-	if (!known)
-		known = lease_by_mac(l, &p->mac);
-	if (!known) {
-		known = l->paired_n < PAIRINGS_MAX ? calloc(1, sizeof(*known)) : NULL;
-		if (!known) {
-			log_error("engine: no room for the pairing of %s", p->name);
-			return;
-		}
-		l->paired[l->paired_n++] = known;
-	} else if (known->session) {
-		break_session(l, known->session, "replaced", "the machine was paired anew");
-	}
-	known->pairing = *p;
-	known->test.step = TEST_NONE;
-}
-
-void engine_pair_stored(struct engine *e, const struct ipc_message *m)
-{
-	e->leases->due_known = false;
-	code_stored(e->leases, m);
-}
-
-void engine_unpaired(struct engine *e, const char *id)
-{
-	struct leases *l = e->leases;
-	struct paired *p = lease_by_id(l, id);
-	size_t i = 0;
-
-	if (!p)
-		return;
-	l->due_known = false;
-	list_each_safe(it, &l->sessions)
-	{
-		struct session *s = container_of(it, struct session, in);
-
-		if (s->paired == p)
-			break_session(l, s, "unpaired", "the guard ended the pairing");
-	}
-	while (l->paired[i] != p)
-		i++;
-	l->paired[i] = l->paired[--l->paired_n];
-	keys_wipe(p, sizeof(*p));
-	free(p);
-}
-
 bool engine_lease_checked(struct engine *e, const struct ipc_message *m, struct moment now)
 {
 	struct leases *l = e->leases;
@@ -511,7 +435,7 @@ bool engine_lease_checked(struct engine *e, const struct ipc_message *m, struct 
 	return true;
 }
 
-void engine_lease_stored(struct engine *e, uint32_t request, enum ipc_code code, const char *text,
+void engine_lease_stored(struct engine *e, uint32_t lease, enum ipc_code code, const char *text,
 			 struct moment now)
 {
 	struct leases *l = e->leases;
@@ -522,7 +446,7 @@ void engine_lease_stored(struct engine *e, uint32_t request, enum ipc_code code,
 		struct session *s = container_of(it, struct session, in);
 		struct line *n = container_of(s->lines.next, struct line, in);
 
-		if (list_empty(&s->lines) || n->step != LINE_STORED || n->request != request)
+		if (list_empty(&s->lines) || n->step != LINE_STORED || n->request != lease)
 			continue;
 		take_stored(l, s, n, code, text, now);
 		go_on(l, s, now);
@@ -538,55 +462,6 @@ void engine_lease_heard(struct engine *e, const struct addr *a, const struct mac
 		return;
 	e->leases->due_known = false;
 	take_heard(e->leases, a, mac, now);
-}
-
-bool engine_lease_owns(const struct engine *e, const struct spec *s)
-{
-	const struct leases *l = e->leases;
-
-	if (lease_by_mac(l, &s->mac))
-		return true;
-	for (uint16_t i = 0; i < s->addresses_n; i++) {
-		for (uint8_t n = 0; n < HOME_INTERFACES; n++) {
-			const struct machine *m = home_by_address(e->home, n, &s->addresses[i]);
-
-			if (m && lease_by_mac(l, machine_mac(m)))
-				return true;
-		}
-	}
-	return false;
-}
-
-void engine_lease_status(const struct engine *e, const struct machine *m,
-			 struct ipc_sleeper *ret_sleeper)
-{
-	const struct paired *p = lease_by_mac(e->leases, machine_mac(m));
-
-	*ret_sleeper = (struct ipc_sleeper){ .paired = 0 };
-	if (!p)
-		return;
-	ret_sleeper->paired = 1;
-	ret_sleeper->held = p->held;
-	ret_sleeper->since_ms = p->since_ms;
-	ret_sleeper->source = p->source;
-}
-
-void engine_lease_event(struct engine *e, const struct event *event)
-{
-	const struct machine *m = event->machine ? home_by_id(e->home, event->machine) : NULL;
-	struct paired *p = m ? lease_by_mac(e->leases, machine_mac(m)) : NULL;
-
-	if (p && p->test.step != TEST_NONE)
-		test_event(p, event, clock_now());
-	e->leases->due_known = false;
-}
-
-void engine_lease_port_open(struct engine *e, uint8_t interface, const struct addr *a,
-			    uint16_t port, struct moment now)
-{
-	e->leases->due_known = false;
-	for (size_t i = 0; i < e->leases->paired_n; i++)
-		test_port_open(e->leases->paired[i], interface, a, port, now);
 }
 
 /* --- time --- */
@@ -652,7 +527,7 @@ void engine_lease_tick(struct engine *e, struct moment now)
 			go_on(l, s, now);
 		}
 		if (s->due <= now.us)
-			break_session(l, s, "expired", "nothing came for the lease's time");
+			session_break(l, s, "expired", "nothing came for the lease's time");
 	}
 	for (size_t i = 0; i < l->paired_n; i++) {
 		if (test_due(l->paired[i]) <= now.us)

@@ -1,6 +1,6 @@
 /*
  * engine_lease: what the engine knows of sleepers (docs/lease-protocol.md), shared by engine_pairing.c (who may have a
- * key?), engine_lease.c (connections and their lines), engine_take.c (what a lease says becomes a guarded machine),
+ * key?), engine_paired.c (who has one?), engine_lease.c (connections and their lines), engine_take.c (what a lease says becomes a guarded machine),
  * engine_sleep.c (asked to sleep) and engine_test.c (a test of sleeping and waking).
  *
  * The keys live here and in the store. control carries lines, and cannot read or make one.
@@ -123,10 +123,16 @@ void code_stored(struct leases *l, const struct ipc_message *m);
 uint64_t code_due(const struct leases *l);
 void code_tick(struct leases *l, struct moment now);
 
-/* engine_lease.c */
+/* engine_paired.c */
 struct paired *lease_by_id(const struct leases *l, const char *id);
 struct paired *lease_by_mac(const struct leases *l, const struct mac *mac);
+/* The machine of a pairing, or NULL. */
+struct machine *lease_machine(const struct leases *l, const struct paired *p);
+
+/* engine_lease.c */
 uint32_t lease_number(struct leases *l);
+/* Says why, and ends it. */
+void session_break(struct leases *l, struct session *s, const char *word, const char *text);
 /* An opening to a connection; `closing`: and its end. */
 void lease_open(struct leases *l, uint32_t connection, const struct lease_opening *o, bool closing);
 /* An error, and the end of the connection. */
@@ -138,8 +144,6 @@ uint32_t lease_check_peer(struct leases *l, const struct mac *mac, const struct 
 void session_tell(struct leases *l, struct session *s, const struct lease_told *t);
 /* The result of the session's first line, which is over; the next one goes. */
 void session_answer(struct leases *l, struct session *s, bool ok, struct moment now);
-/* The machine of a pairing, or NULL. */
-struct machine *lease_machine(const struct leases *l, const struct paired *p);
 
 /* engine_take.c: LEASE and GOODBYE */
 void take_begin(struct leases *l, struct session *s, struct line *n, struct moment now);
