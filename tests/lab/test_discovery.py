@@ -5,6 +5,7 @@ import json
 import random
 import socket
 import struct
+import subprocess
 import time
 
 import frames
@@ -132,6 +133,23 @@ def test_with_nothing_to_do_it_sends_nothing(lan):
     assert len(find(client)) == 1
     guard.rouse("remove", "nas")
     netns.wait_until(lambda: groups(lan.guard_host) == before, 2, what="groups left")
+    assert find(client) == []
+
+
+def test_found_while_somebody_pairs(lan):
+    """A guard without machines is found as long as a code is shown, and no longer."""
+    client = lan.client
+    guard = lan.guard([])
+    pairing = subprocess.Popen([program("rouse"), "--socket", guard.socket, "pair", "--json"], stdout=subprocess.PIPE, text=True)
+    try:
+        assert "code" in pairing.stdout.readline()
+        netns.wait_until(lambda: V4 in groups(guard.host), 3, what="group joined")
+        assert len(find(client)) == 1
+    finally:
+        pairing.terminate()
+        pairing.wait(5)
+        pairing.stdout.close()
+    netns.wait_until(lambda: V4 not in groups(guard.host), 3, what="group left")
     assert find(client) == []
 
 
