@@ -58,6 +58,9 @@ void guard_lines_lease(struct guard *g, enum lease_why why)
 {
 	struct lease_said said = { .say = SAY_LEASE, .why = why };
 
+	/* Behind a goodbye it would take it back: a lease says that the machine is awake. */
+	if (g->leaving.on && g->leaving.say == SAY_GOODBYE)
+		return;
 	sleeper_describe(g->s, &said.spec);
 	g->said = said.spec;
 	loop_timer_set(&g->change, UINT64_MAX);

@@ -187,6 +187,7 @@ class Box(Machine):
             self.write("/etc/NetworkManager/system-connections/lan.nmconnection",
                        KEYFILE.format(v4=self.v4, v6=self.v6), 0o600)
         self.write("/etc/hostname", self.name + "\n")
+        os.makedirs(self.upper + "/var/log/journal")        # so that it can be read when the box is off
         self.write("/etc/machine-id", uuid.uuid4().hex + "\n")
         self.write("/usr/lib/systemd/system-sleep/lab", HOOK, 0o755)
         self.write("/etc/systemd/system/systemd-hibernate.service.d/lab.conf", HIBERNATE)
@@ -408,15 +409,18 @@ class Box(Machine):
                     yield from (int(word) for word in file.read().split())
 
     def journal(self, *argv):
-        return self.run("journalctl", "--no-pager", "-o", "short-monotonic", *argv, check=False).stdout
+        """All its boots; also while it is off, when the files are read from outside."""
+        argv = ["journalctl", "--no-pager", "-o", "short-precise", *argv]
+        if self.find_leader() and self.state == "up":
+            return self.run(*argv, check=False).stdout
+        return subprocess.run([*argv, "-D", self.upper + "/var/log/journal"], capture_output=True, text=True, timeout=30).stdout
 
     def output(self):
-        """What the console showed, and of the journal our units, as far as it runs."""
+        """What the console showed, and of the journal what concerns us."""
         with open(self.console, encoding="utf-8", errors="replace") as file:
-            text = file.read()[-4000:]
+            text = "\n".join(line for line in file.read().splitlines() if line.strip())[-2000:]
         with contextlib.suppress(AssertionError, subprocess.TimeoutExpired):
-            if self.state == "up":
-                text += self.journal("-u", "rouse-sleeper*", "-u", "systemd-logind")[-4000:]
+            text += "\n" + self.journal("-u", "rouse-sleeper*", "-u", "systemd-logind")[-8000:]
         return text
 
     def wait_off(self, timeout=30):

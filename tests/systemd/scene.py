@@ -145,3 +145,37 @@ class Scene:
         self.box.wait_up(timeout)
         self.guard.wait_state("nas", "awake", timeout=timeout)
         return attempt
+
+    # What only looks like going
+
+    def reboot(self, timeout=30):
+        before = len(self.box.exits)
+        self.box.spawn("systemctl", "reboot")
+        netns.wait_until(lambda: len(self.box.exits) > before, timeout, what="the box going down")
+        assert self.box.exits[-1][1] == "reboot", self.box.exits
+        self.box.wait_up(timeout)
+
+    def restart(self):
+        self.box.run("systemctl", "restart", "rouse-sleeper")
+
+    def upgrade(self):
+        """As a package does it: stop, replace, start."""
+        run, program = self.box.run, "/usr/local/sbin/rouse-sleeper"
+        run("systemctl", "stop", "rouse-sleeper")
+        run("sh", "-c", f"cp -a {program} {program}.new && mv {program}.new {program}")
+        run("systemctl", "daemon-reload")
+        run("systemctl", "start", "rouse-sleeper")
+
+    def kill(self):
+        def main():
+            return self.box.run("systemctl", "show", "--property=MainPID", "--value", "rouse-sleeper").stdout.strip()
+        pid = main()
+        self.box.run("kill", "-KILL", pid)
+        netns.wait_until(lambda: main() not in (pid, "0"), 10, what="the sleeper started again")
+
+    def restart_logind(self):
+        self.box.run("systemctl", "restart", "systemd-logind")
+
+    def restart_dbus(self):
+        self.box.run("systemctl", "restart", "dbus")
+        self.restart_logind()

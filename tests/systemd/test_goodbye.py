@@ -5,7 +5,6 @@ import time
 
 import pytest
 
-import netns
 from scene import WAYS
 
 SLEEPS = [way for way, (_, resumes) in WAYS.items() if resumes]
@@ -51,11 +50,7 @@ def test_slow_network(make_scene, network, way):
 @pytest.mark.parametrize("network", NETWORKS)
 def test_reboot_is_no_sleep(make_scene, network):
     scene = make_scene(network=network)
-    scene.box.spawn("systemctl", "reboot")
-    netns.wait_until(lambda: scene.box.exits, 20, what="the box going down")
-    assert scene.box.exits[-1][1] == "reboot"
-    assert scene.goodbyes() == 0, scene.guard.log()
-    scene.box.wait_up()
+    scene.reboot()
     scene.wait_lease()
     assert scene.goodbyes() == 0
     assert not scene.events("asleep"), "claimed while it booted"
@@ -64,32 +59,8 @@ def test_reboot_is_no_sleep(make_scene, network):
 def test_restarts_and_upgrades_are_no_sleep(make_scene):
     """And after each of them the next sleep is still said."""
     scene = make_scene()
-    box = scene.box
     said = 0
-
-    def restart():
-        box.run("systemctl", "restart", "rouse-sleeper")
-
-    def upgrade():                          # as a package does it: stop, replace, start
-        box.run("systemctl", "stop", "rouse-sleeper")
-        box.run("sh", "-c", "cp -a /usr/local/sbin/rouse-sleeper /root/new && mv /root/new /usr/local/sbin/rouse-sleeper")
-        box.run("systemctl", "daemon-reload")
-        box.run("systemctl", "start", "rouse-sleeper")
-
-    def kill():
-        pid = box.run("systemctl", "show", "--property=MainPID", "--value", "rouse-sleeper").stdout.strip()
-        box.run("kill", "-KILL", pid)
-        netns.wait_until(lambda: box.run("systemctl", "show", "--property=MainPID", "--value", "rouse-sleeper")
-                         .stdout.strip() not in (pid, "0"), 10, what="the sleeper started again")
-
-    def logind():
-        box.run("systemctl", "restart", "systemd-logind")
-
-    def dbus():
-        box.run("systemctl", "restart", "dbus")
-        box.run("systemctl", "restart", "systemd-logind")
-
-    for what in (restart, upgrade, kill, logind, dbus):
+    for what in (scene.restart, scene.upgrade, scene.kill, scene.restart_logind, scene.restart_dbus):
         what()
         scene.wait_lease()
         assert scene.goodbyes() == said, f"{what.__name__} was taken for a sleep"
@@ -133,3 +104,15 @@ def test_units_are_hardened_where_they_run(make_scene):
         assert level <= 2.5, text
     status = scene.box.run("sh", "-c", "cat /proc/$(systemctl show -P MainPID rouse-sleeper)/status").stdout
     assert "CapBnd:\t0000000000001000" in status and "NoNewPrivs:\t1" in status, status
+
+
+def test_a_change_behind_the_goodbye_does_not_take_it_back(make_scene):
+    """An address came a moment before: what is said of it must not meet the goodbye on its way."""
+    scene = make_scene(delay=0.3)
+    scene.box.run("ip", "address", "add", "192.0.2.60/24", "dev", "eth0")
+    time.sleep(0.7)                         # changes are said a second after the last
+    _, goodbyes = scene.go("poweroff")
+    assert goodbyes == 1
+    scene.guard.wait_state("nas", "asleep")
+    time.sleep(1)
+    assert scene.goodbyes() == 1 and scene.guard.state("nas") == "asleep"
