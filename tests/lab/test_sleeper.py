@@ -110,6 +110,19 @@ def test_goodbye_by_the_daemon_never_takes_long(box):
         assert "did not reach the guard" in sleeper.log()
 
 
+def test_nothing_follows_a_goodbye(box):
+    """An address that changes right before would take it back: a lease says that the machine is awake."""
+    sleeper, guard = running(box)
+    with sleeper, guard:
+        sleeper.wait_log("stands in")
+        guard.lie = "mute"
+        box.ns.ip("addr add 192.0.2.77/24 dev eth0")
+        time.sleep(0.8)
+        assert goodbye(sleeper).returncode != 0
+        first = guard.words().index("goodbye suspend")
+        assert not [word for word in guard.words()[first:] if word.startswith("lease")], guard.words()
+
+
 def test_goodbye_over_a_connection_that_died(box):
     """The guard was started anew without a word: the goodbye comes over a new connection."""
     sleeper, guard = running(box)
