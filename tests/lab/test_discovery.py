@@ -181,6 +181,26 @@ def test_once_a_second(lan):
         assert all(b - a > 0.95 for a, b in zip(heard, heard[1:]))
 
 
+def test_addresses_and_links_change(lan):
+    nas, client = lan.machine("nas"), lan.client
+    guard = lan.guard([nas])
+    host, guard.clean_exit = guard.host, False          # it is the test that changes the host
+    netns.wait_until(lambda: {V4, V6} <= groups(host), 2, what="groups joined")
+    host.ns.ip("addr add 192.0.2.21/24 dev eth0")
+    netns.wait_until(lambda: "192.0.2.21" in find(client, 1300)[0]["addresses"], 8, what="the new address")
+    host.ns.ip(f"addr del {host.v4}/24 dev eth0", "addr add 192.0.2.21/24 dev eth0")
+    netns.wait_until(lambda: (a := find(client, 1300)[0]["addresses"])[0] == "192.0.2.21" and host.v4 not in a, 8, what="the old one gone")
+    host.ns.ip("link set eth0 down")
+    time.sleep(0.3)
+    host.ns.ip("link set eth0 up", f"addr replace {host.v6}/64 dev eth0 nodad", f"addr add {host.v4}/24 dev eth0")
+    for family in (4, 6):
+        with mdns(client, family) as (sock, where):
+            def answered():
+                sock.sendto(query(QUESTION), where)
+                return [a for a in answers(sock, 1.3, 1)]
+            netns.wait_until(answered, 8, what=f"an answer by IPv{family} after the link was away")
+
+
 def test_control_dies_and_the_guard_is_found(lan):
     nas, client = lan.machine("nas"), lan.client
     guard = lan.guard([nas])
