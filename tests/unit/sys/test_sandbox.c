@@ -3,7 +3,7 @@
  * what it must not (and is refused). The last test goes the whole way: a monitor that changes user,
  * closes itself, and starts this very program as a role, which closes itself further.
  */
-#include "lab.h"
+#include "sandbox_lab.h"
 
 #include "sys/channel.h"
 #include "sys/clock.h"
@@ -23,54 +23,10 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-#define SPARE 6 /* in a prepared child: a packet socket on loopback, or a UDP socket */
-
-static const struct sock_filter everything[] = { BPF_STMT(BPF_RET | BPF_K, 0x40000) };
-
-/* Descriptors as a role has them: 2 the log, 3 and 4 channels, 5 something that could send. */
-static void prepare(void)
-{
-	int null = open("/dev/null", O_RDWR);
-	int pair[2], spare;
-
-	assert_true(null >= 0);
-	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
-	if (packet_open((int)if_nametoindex("lo"), everything, 1, 0, 0, &spare) < 0)
-		spare = socket(AF_INET, SOCK_DGRAM, 0);
-	null = fcntl(null, F_DUPFD, 40);
-	pair[0] = fcntl(pair[0], F_DUPFD, 40);
-	pair[1] = fcntl(pair[1], F_DUPFD, 40);
-	spare = fcntl(spare, F_DUPFD, 40);
-	assert_true(null >= 40 && pair[0] >= 40 && pair[1] >= 40 && spare >= 40);
-	dup2(null, 2);
-	dup2(pair[0], 3);
-	dup2(pair[1], 4);
-	dup2(null, ROLE_FD_UPLINK);
-	dup2(spare, SPARE);
-	dup2(null, ROLE_FD_VOICES);
-	dup2(null, ROLE_FD_VOICES_END - 1);
-}
-
 struct attempt {
 	enum sandbox_role role;
 	const char *action;
 };
-
-/* Exit status of a child whose action was possible, or refused. */
-enum { POSSIBLE = 42, REFUSED = 43, UNABLE = 44 };
-
-static int close_sandbox(enum sandbox_role role)
-{
-	struct sandbox_report report = { 0 };
-	int r = 0;
-
-	/* The relay starts a thread later, and is no role of somebody. */
-	if (role != SANDBOX_MONITOR && role != SANDBOX_RELAY)
-		r = sandbox_strip(role, &report);
-	if (r == 0)
-		r = sandbox_close(role, NULL, 0, &report);
-	return r == 0 && report.seccomp ? 0 : -ENOSYS;
-}
 
 static int attempt_child(void *context)
 {
@@ -80,11 +36,6 @@ static int attempt_child(void *context)
 	if (close_sandbox(a->role) < 0)
 		return UNABLE;
 	return sandbox_probe(a->action, SPARE) == 0 ? POSSIBLE : REFUSED;
-}
-
-static bool has_seccomp(void)
-{
-	return prctl(PR_GET_SECCOMP, 0, 0, 0, 0) == 0;
 }
 
 static void must_not(enum sandbox_role role, const char *action)
@@ -311,35 +262,6 @@ static int engine_voice_message_child(void *context)
 	return POSSIBLE;
 }
 
-/* Not connect(), but as good: a listening socket that is shut down can be sent on, with an address. */
-static int control_connects_child(void *context)
-{
-	struct iovec part = { .iov_base = (char[]){ "x" }, .iov_len = 1 };
-	struct sockaddr_in to = { .sin_family = AF_INET };
-	struct msghdr message = {
-		.msg_iov = &part, .msg_iovlen = 1, .msg_name = &to, .msg_namelen = sizeof(to)
-	};
-	int listening = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	int victim = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	socklen_t n = sizeof(to);
-
-	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	if (bind(listening, (struct sockaddr *)&to, n) < 0 || listen(listening, 1) < 0 ||
-	    bind(victim, (struct sockaddr *)&to, n) < 0 || listen(victim, 1) < 0 ||
-	    getsockname(victim, (struct sockaddr *)&to, &n) < 0 || dup2(listening, SPARE) < 0)
-		return UNABLE;
-	if (context && close_sandbox(SANDBOX_CONTROL) < 0)
-		return UNABLE;
-	shutdown(SPARE, SHUT_RD);
-	return sendmsg(SPARE, &message, MSG_FASTOPEN | MSG_NOSIGNAL) == 1 ? POSSIBLE : REFUSED;
-}
-
-static void assert_ended_by_filter(int status)
-{
-	assert_true(WIFSIGNALED(status));
-	assert_int_equal(WTERMSIG(status), SIGSYS);
-}
-
 static void test_engine_numbers(void **state)
 {
 	static const int voices[] = { ROLE_FD_VOICES, ROLE_FD_VOICES_END - 1 };
@@ -354,96 +276,6 @@ static void test_engine_numbers(void **state)
 		assert_ended_by_filter(lab_child(engine_voice_child, &fd));
 		assert_ended_by_filter(lab_child(engine_voice_message_child, &fd));
 	}
-}
-
-static void test_control_does_not_connect(void **state)
-{
-	(void)state;
-	if (!has_seccomp())
-		skip();
-	LAB_NEEDS_NAMESPACE();
-	assert_int_equal(WEXITSTATUS(lab_child(control_connects_child, NULL)), POSSIBLE);
-	assert_ended_by_filter(lab_child(control_connects_child, &(int){ 1 }));
-}
-
-/* What control does with a UDP socket that is connected to somebody, where somebody else has one as well. */
-enum udp_act { UDP_SEND, UDP_WRITE, UDP_ELSEWHERE, UDP_ELSEWHERE_AS_CHANNEL, UDP_FREE_NUMBER };
-
-static int udp_act(enum udp_act act, const struct sockaddr_in *elsewhere)
-{
-	struct iovec part = { .iov_base = (char[]){ "x" }, .iov_len = 1 };
-	struct msghdr message = { .msg_iov = &part,
-				  .msg_iovlen = 1,
-				  .msg_name = (void *)(uintptr_t)elsewhere,
-				  .msg_namelen = sizeof(*elsewhere) };
-
-	switch (act) {
-	case UDP_SEND:
-		return send(SPARE, "x", 1, MSG_NOSIGNAL) == 1;
-	case UDP_WRITE:
-		return write(SPARE, "x", 1) == 1;
-	case UDP_ELSEWHERE:
-		return sendmsg(SPARE, &message, 0) == 1;
-	case UDP_ELSEWHERE_AS_CHANNEL:
-		/* The filter looks at 32 bits, as the kernel does. */
-		return syscall(SYS_sendmsg, 0x100000000 | SPARE, &message, 0) == 1;
-	case UDP_FREE_NUMBER:
-		return close(ROLE_FD_SISTER) == 0;
-	}
-	return 0;
-}
-
-struct udp_attempt {
-	enum udp_act act;
-	bool closed; /* in the sandbox */
-};
-
-static int control_udp_child(void *context)
-{
-	const struct udp_attempt *a = context;
-	struct sockaddr_in to = { .sin_family = AF_INET }, elsewhere;
-	socklen_t n = sizeof(to);
-	int first, other, own;
-
-	prepare();
-	first = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	other = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	own = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	elsewhere = to;
-	if (bind(first, (struct sockaddr *)&to, n) < 0 ||
-	    bind(other, (struct sockaddr *)&to, n) < 0 ||
-	    getsockname(first, (struct sockaddr *)&to, &n) < 0 ||
-	    getsockname(other, (struct sockaddr *)&elsewhere, &n) < 0 ||
-	    connect(own, (struct sockaddr *)&to, n) < 0 || dup2(own, SPARE) < 0)
-		return UNABLE;
-	if (a->closed && close_sandbox(SANDBOX_CONTROL) < 0)
-		return UNABLE;
-	return udp_act(a->act, &elsewhere) ? POSSIBLE : REFUSED;
-}
-
-static int udp_status(enum udp_act act, bool closed)
-{
-	struct udp_attempt a = { .act = act, .closed = closed };
-
-	return lab_child(control_udp_child, &a);
-}
-
-/* It answers queries with UDP sockets that are connected to a multicast group: to nobody else. */
-static void test_control_sends_where_it_is_connected(void **state)
-{
-	(void)state;
-	if (!has_seccomp())
-		skip();
-	LAB_NEEDS_NAMESPACE();
-	for (enum udp_act act = UDP_SEND; act <= UDP_FREE_NUMBER; act++)
-		assert_int_equal(WEXITSTATUS(udp_status(act, false)), POSSIBLE);
-	assert_int_equal(WEXITSTATUS(udp_status(UDP_SEND, true)), POSSIBLE);
-	assert_int_equal(WEXITSTATUS(udp_status(UDP_WRITE, true)), POSSIBLE);
-	assert_ended_by_filter(udp_status(UDP_ELSEWHERE, true));
-	assert_ended_by_filter(udp_status(UDP_ELSEWHERE_AS_CHANNEL, true));
-	if (!sandbox_relaxed())
-		assert_int_equal(WEXITSTATUS(udp_status(UDP_FREE_NUMBER, true)), REFUSED);
 }
 
 /* --- Landlock --- */
@@ -677,8 +509,6 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_monitor_must_not),
 		cmocka_unit_test(test_roles_should),
 		cmocka_unit_test(test_engine_numbers),
-		cmocka_unit_test(test_control_does_not_connect),
-		cmocka_unit_test(test_control_sends_where_it_is_connected),
 		cmocka_unit_test(test_landlock),
 		cmocka_unit_test(test_identity),
 		cmocka_unit_test(test_report),
