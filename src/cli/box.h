@@ -69,7 +69,7 @@ struct box_sleeper {
 	char problem[BOX_TEXT]; /* its `error` */
 	char wake_on_lan[32];
 	char interface[NETLINK_NAME];
-	bool paired;
+	char pairing[PAIRING_ID_TEXT]; /* empty: none */
 };
 
 struct box {

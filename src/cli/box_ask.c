@@ -40,7 +40,7 @@ static void take_sleeper(struct box_sleeper *s, const struct json *v)
 	copy(s->problem, sizeof(s->problem), word_of(v, "error"));
 	copy(s->interface, sizeof(s->interface), word_of(port, "interface"));
 	copy(s->wake_on_lan, sizeof(s->wake_on_lan), word_of(port, "wake_on_lan"));
-	s->paired = word_of(v, "pairing") != NULL;
+	copy(s->pairing, sizeof(s->pairing), word_of(v, "pairing"));
 }
 
 /* Messages of the connection go into a text instead of to the person. */

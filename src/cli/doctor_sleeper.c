@@ -11,11 +11,11 @@ void doctor_paired(const struct box *b, struct finding *f)
 	char paired[MAC_TEXT];
 	char here[MAC_TEXT];
 
-	if (b->paired == -ENOENT && !(b->sleeper.error == 0 && b->sleeper.paired)) {
+	if (b->paired == -ENOENT && !(b->sleeper.error == 0 && b->sleeper.pairing[0])) {
 		finding_problem(f, "sudo rouse setup; the guard shows the code: sudo rouse pair",
 				"this machine is not paired with a guard");
 	} else if (b->paired == -EACCES || b->paired == -EPERM) {
-		if (b->sleeper.error == 0 && b->sleeper.paired)
+		if (b->sleeper.error == 0 && b->sleeper.pairing[0])
 			finding_ok(f, "paired with %s", b->sleeper.guard);
 		else
 			finding_unknown(f, "sudo rouse doctor",

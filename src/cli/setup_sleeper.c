@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #define UNIT "rouse-sleeper.service"
+#define GOODBYE "rouse-sleeper-goodbye.service" /* the fallback */
 #define LEASE_TRIES 75
 #define LEASE_STEP_US 200000
 #define TEST_AFTER 5 /* seconds asleep before the guard wakes it */
@@ -31,19 +32,20 @@
 
 /* --- starting it --- */
 
-/* systemctl with these words: its exit status, or a negative errno. */
-static int systemctl(const char *a, const char *b, const char *c)
+/* systemctl VERB UNIT [UNIT]: its exit status, or a negative errno. */
+static int systemctl(const char *verb, const char *unit, const char *other)
 {
 	char program[] = "systemctl";
+	char quiet[] = "--quiet";
 	char words[3][64];
-	char *argv[] = { program, words[0], words[1], c ? words[2] : NULL, NULL };
+	char *argv[] = { program, quiet, words[0], words[1], other ? words[2] : NULL, NULL };
 	int status;
 	pid_t pid;
 	int r;
 
-	(void)snprintf(words[0], sizeof(words[0]), "%s", a);
-	(void)snprintf(words[1], sizeof(words[1]), "%s", b);
-	(void)snprintf(words[2], sizeof(words[2]), "%s", c ? c : "");
+	(void)snprintf(words[0], sizeof(words[0]), "%s", verb);
+	(void)snprintf(words[1], sizeof(words[1]), "%s", unit);
+	(void)snprintf(words[2], sizeof(words[2]), "%s", other ? other : "");
 	r = posix_spawnp(&pid, program, NULL, NULL, argv, environ);
 	if (r != 0)
 		return -r;
@@ -61,7 +63,9 @@ static bool wait_for_lease(struct setup *s)
 
 	for (int i = 0; i < LEASE_TRIES; i++) {
 		box_ask_sleeper(b);
-		if (b->sleeper.error == 0 && strcmp(b->sleeper.lease, "held") == 0)
+		/* It may still hold the lease of the pairing before. */
+		if (b->sleeper.error == 0 && strcmp(b->sleeper.lease, "held") == 0 &&
+		    strcmp(b->sleeper.pairing, b->pairing.id) == 0)
 			break;
 		(void)usleep(LEASE_STEP_US);
 	}
@@ -71,6 +75,11 @@ static bool wait_for_lease(struct setup *s)
 				 "rouse-sleeper does not answer at %s; journalctl -u rouse-sleeper "
 				 "says why",
 				 s->cli->sleeper);
+	if (strcmp(b->sleeper.pairing, b->pairing.id) != 0)
+		return setup_say(s, "sleeper", SETUP_FAILED,
+				 "it runs with another pairing than that in %s: systemctl restart "
+				 "rouse-sleeper",
+				 s->state);
 	if (strcmp(b->sleeper.lease, "held") != 0)
 		return setup_say(s, "sleeper", SETUP_FAILED, "it runs, but its lease is %s: %s%s",
 				 b->sleeper.lease,
@@ -89,9 +98,9 @@ bool setup_start(struct setup *s)
 
 	box_ask_sleeper(s->box);
 	if (systemd) {
-		r = systemctl("--quiet", "enable", UNIT);
+		r = systemctl("enable", UNIT, GOODBYE);
 		if (r == 0)
-			r = systemctl("--quiet", "start", UNIT);
+			r = systemctl("start", UNIT, NULL);
 		if (r != 0)
 			return setup_say(s, "sleeper", SETUP_FAILED,
 					 "systemctl could not start " UNIT

@@ -6,6 +6,7 @@ The safe test needs a machine that can sleep: tests/systemd has it.
 import contextlib
 import json
 import re
+import shutil
 import socket
 import stat
 import subprocess
@@ -123,10 +124,14 @@ def test_no_guard(lan, box):
 
 
 def test_finds_the_guard(lan, box):
+    """By multicast DNS; the interface is the one towards it, not that of the default route."""
     guard = lan.guard([])
+    box.host.ns.ip("link add eth1 type veth peer name eth2", "link set eth1 up", "link set eth2 up", "addr add 198.51.100.2/24 dev eth1",
+                   "route add default via 198.51.100.1 dev eth1")
     with guard.pairing() as (code, _):
         status, result = box.setup("--code", code)
     assert status == 0, result
+    assert result["interface"] == "eth0" and result["mac"] == box.host.mac
     assert result["guard"] == lan.guard_host.v4 and "mDNS" in step(result, "guard")["text"]
 
 
@@ -193,7 +198,7 @@ def checks_of(out):
     return {item["code"]: item for item in checks}
 
 
-def test_doctor_on_the_machine(lan, box):
+def test_doctor_on_the_machine(lan, box, tmp_public):
     guard = lan.guard([])
     with guard.pairing() as (code, _):
         assert box.setup("--guard", lan.guard_host.v4, "--code", code, "--name", "nas")[0] == 0
@@ -205,6 +210,11 @@ def test_doctor_on_the_machine(lan, box):
     assert found["GUARD-REACHABLE"]["result"] == found["GUARD-PAIRED"]["result"] == "ok"
     assert found["SLEEPER-RUNNING"]["result"] == "problem" and found["GUARD-LEASE"]["result"] == "cannot know"
     assert "GUARD-CLAIMS" not in found, "this is no guard"
+    # Somebody who may not look at everything.
+    public = shutil.copy(program("rouse"), tmp_public)
+    found = checks_of(box.host.ns.run("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", public, "doctor", "--json",
+                                      "--state", str(box.state), check=False))
+    assert found["GUARD-PAIRED"]["result"] == "cannot know" and "root" in found["GUARD-PAIRED"]["evidence"]
     # A lease of an address, and a guard that went away.
     box.host.ns.ip(f"addr change {box.host.v4}/24 dev eth0 valid_lft 600 preferred_lft 600")
     guard.stop()

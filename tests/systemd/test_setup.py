@@ -13,10 +13,11 @@ def run_setup(scene, *argv, check=True):
 
 def test_from_nothing_to_the_proof(make_scene):
     scene = make_scene(paired=False)
-    scene.box.run("systemctl", "disable", "--quiet", "--now", "rouse-sleeper")
+    scene.box.run("systemctl", "disable", "--quiet", "--now", "rouse-sleeper", "rouse-sleeper-goodbye")
     with scene.guard.pairing() as (code, _):
         _, result = run_setup(scene, "--guard", scene.lan.guard_host.v4, "--code", code, "--no-alarm")
     assert [item["result"] for item in result["steps"]] == ["done", "warning", "done", "done", "done", "done"], result
+    assert scene.box.run("systemctl", "is-enabled", "rouse-sleeper-goodbye").stdout.strip() == "enabled"
     assert scene.box.run("systemctl", "is-enabled", "rouse-sleeper").stdout.strip() == "enabled"
     # It truly slept, once, and a magic packet woke it.
     assert len(scene.box.sleeps) == 1 and scene.box.boots[-1].reason == "magic"

@@ -337,7 +337,7 @@ static void pairing(void **state)
 	b.paired = -EACCES;
 	expect(doctor_paired, &b, DOCTOR_UNKNOWN, "only root");
 	expect(doctor_sleeper, &b, DOCTOR_UNKNOWN, "only root");
-	b.sleeper = (struct box_sleeper){ .paired = true, .guard = "g:1", .lease = "held" };
+	b.sleeper = (struct box_sleeper){ .pairing = "x", .guard = "g:1", .lease = "held" };
 	expect(doctor_paired, &b, DOCTOR_OK, "paired with g:1");
 	expect(doctor_held, &b, DOCTOR_OK, "g:1");
 	memcpy(b.sleeper.lease, "refused", 8);
