@@ -19,22 +19,33 @@ from scene import WAYS, Scene  # noqa: E402
 NETWORKS = ("ifupdown", "networkmanager")
 
 
+SOON = 5            # seconds; without a goodbye the guard looks after ten and then asks for three
+
+
+def said(scene):
+    """Goodbyes that the guard confirmed, by the machine's journal: the guard's own events have a limit for each machine."""
+    return scene.box.journal("-u", "rouse-sleeper").count("said goodbye to the guard")
+
+
 def goes(report, count, network, way, delay=0.0):
-    """It goes `count` times, and is switched on again each time."""
+    """It goes `count` times, and is switched on again each time. A goodbye has arrived when the guard takes the machine for
+    asleep at once."""
     seconds, arrived = [], 0
     with Lan() as lan:
         scene = Scene(lan, network=network, delay=delay)
         for _ in range(count):
-            gone, goodbyes = scene.go(way)
-            seconds.append(gone)
-            arrived += goodbyes == 1
-            scene.guard.wait_state("nas", "asleep", timeout=30)
+            seconds.append(scene.go(way)[0])
+            try:
+                scene.guard.wait_state("nas", "asleep", timeout=SOON)
+                arrived += 1
+            except TimeoutError:
+                scene.guard.wait_state("nas", "asleep", timeout=30)
             scene.box.press_button()
             scene.box.wait_up()
             scene.wait_lease(timeout=30)
-        false = scene.goodbyes() - arrived
+        false = said(scene) - count
     slow = f", {delay * 1000:.0f} ms slow" if delay else ""
-    report.add(f"{network}: {way}{slow}", seconds, ok=arrived == count and false == 0, arrived=arrived, false=false,
+    report.add(f"{network}: {way}{slow}", seconds, ok=arrived == count and false <= 0, arrived=arrived, false=max(0, false),
                must=f"{count} of {count}, 0 false")
 
 
@@ -48,7 +59,7 @@ def stays(report, count, network, what):
             else:
                 getattr(scene, what)()
             scene.wait_lease(timeout=30)
-        false = scene.goodbyes()
+        false = said(scene) if what != "reboot" else scene.goodbyes()   # a reboot's may be taken back
         asleep = len(scene.events("asleep"))
     report.add(f"{network}: {what}", ok=false == 0 and asleep == 0, times=count, false=false, asleep=asleep, must="0 false")
 
