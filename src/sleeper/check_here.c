@@ -37,43 +37,50 @@ static const char *read_text(int dir, const char *name)
 
 /* --- load and pressure --- */
 
-static void tell_figure(struct evidences *to, const char *check, uint64_t limit, bool known,
-			uint64_t value, uint64_t now_us, uint64_t *last_us, const char *unit)
+struct figure {
+	const char *check, *unit;
+	uint64_t limit, value;
+	bool known;
+};
+
+static void tell_figure(const struct figure *f, uint64_t now_us, uint64_t *last_us,
+			struct evidences *to)
 {
 	struct text t;
-	struct evidence *e = evidence_add(to, check, &t);
+	struct evidence *e = evidence_add(to, f->check, &t);
 
-	if (!known) {
+	if (!f->known) {
 		text_string(&t, "the kernel does not say");
 		return;
 	}
-	if (value >= limit) {
+	if (f->value >= f->limit) {
 		e->is.said = IDLE_BUSY;
 		*last_us = now_us;
 	}
 	e->is.last_us = *last_us;
-	evidence_put_hundredths(&t, value);
-	text_string(&t, unit);
+	evidence_put_hundredths(&t, f->value);
+	text_string(&t, f->unit);
 	text_string(&t, " over the last minute; the limit is ");
-	evidence_put_hundredths(&t, limit);
-	text_string(&t, unit);
+	evidence_put_hundredths(&t, f->limit);
+	text_string(&t, f->unit);
 }
 
 static void look_load(struct sleeper_idle *i, uint64_t now_us, struct evidences *to)
 {
 	const struct config *c = i->s->config;
+	struct figure load = { .check = "load", .unit = "", .limit = c->idle_load };
+	struct figure pressure = { .check = "pressure", .unit = " %", .limit = c->idle_pressure };
 	const char *text;
-	uint64_t v = 0;
 
-	if (c->idle_load != CONFIG_OFF) {
+	if (load.limit != CONFIG_OFF) {
 		text = read_text(AT_FDCWD, "/proc/loadavg");
-		tell_figure(to, "load", c->idle_load, text && proc_load(text, &v), v, now_us,
-			    &i->here.load_last_us, "");
+		load.known = text && proc_load(text, &load.value);
+		tell_figure(&load, now_us, &i->here.load_last_us, to);
 	}
-	if (c->idle_pressure != CONFIG_OFF) {
+	if (pressure.limit != CONFIG_OFF) {
 		text = read_text(AT_FDCWD, "/proc/pressure/cpu");
-		tell_figure(to, "pressure", c->idle_pressure, text && proc_pressure(text, &v), v,
-			    now_us, &i->here.pressure_last_us, " %");
+		pressure.known = text && proc_pressure(text, &pressure.value);
+		tell_figure(&pressure, now_us, &i->here.pressure_last_us, to);
 	}
 }
 

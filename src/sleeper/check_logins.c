@@ -67,8 +67,14 @@ static void got_sessions(struct sleeper_idle *i, sd_bus_message *m, size_t nth)
 		*s = (struct idle_session){ .uid = uid };
 		copy(s->id, sizeof(s->id), id);
 		copy(s->user, sizeof(s->user), user);
-		idle_bus_ask(i, LOGIND, path, "org.freedesktop.DBus.Properties", "GetAll",
-			     got_session, l->sessions_n++, LOGIND ".Session");
+		idle_bus_ask(i, &(struct idle_question){
+					.service = LOGIND,
+					.path = path,
+					.interface = "org.freedesktop.DBus.Properties",
+					.method = "GetAll",
+					.word = LOGIND ".Session",
+					.got = got_session,
+					.nth = l->sessions_n++ });
 	}
 }
 
@@ -112,10 +118,18 @@ static void got_inhibitors(struct sleeper_idle *i, sd_bus_message *m, size_t nth
 
 void logins_ask(struct sleeper_idle *i)
 {
-	if (i->s->config->idle_sessions != SESSIONS_IGNORE)
-		idle_bus_ask(i, LOGIND, LOGIND_PATH, MANAGER, "ListSessions", got_sessions, 0,
-			     NULL);
-	idle_bus_ask(i, LOGIND, LOGIND_PATH, MANAGER, "ListInhibitors", got_inhibitors, 0, NULL);
+	struct idle_question q = { .service = LOGIND,
+				   .path = LOGIND_PATH,
+				   .interface = MANAGER,
+				   .method = "ListInhibitors",
+				   .got = got_inhibitors };
+
+	idle_bus_ask(i, &q);
+	if (i->s->config->idle_sessions == SESSIONS_IGNORE)
+		return;
+	q.method = "ListSessions";
+	q.got = got_sessions;
+	idle_bus_ask(i, &q);
 }
 
 /* --- sessions --- */

@@ -57,17 +57,6 @@ static void got_units(struct sleeper_idle *i, sd_bus_message *m, size_t nth)
 	}
 }
 
-static void ask_units(struct sleeper_idle *i)
-{
-	const struct config_names *names = &i->s->config->idle_units;
-	const char *list[CONFIG_NAMES_MAX + 1] = { NULL };
-
-	for (size_t k = 0; k < names->n; k++)
-		list[k] = names->list[k];
-	idle_bus_ask_names(i, SYSTEMD, SYSTEMD_PATH, MANAGER, "ListUnitsByNames", got_units, list,
-			   NULL);
-}
-
 /* --- timers --- */
 
 static bool is_named(const struct config_names *names, const char *unit)
@@ -119,21 +108,41 @@ static void got_timers(struct sleeper_idle *i, sd_bus_message *m, size_t nth)
 	all->timers_failed = !m || sd_bus_message_enter_container(m, 'a', UNIT_SIGNATURE) < 0;
 	while (!all->timers_failed && all->timers_n < IDLE_TIMERS_MAX && next_unit(m, &u)) {
 		copy(all->timers[all->timers_n], sizeof(all->timers[0]), u.name);
-		idle_bus_ask(i, SYSTEMD, u.path, "org.freedesktop.DBus.Properties", "GetAll",
-			     got_timer, all->timers_n++, SYSTEMD ".Timer");
+		idle_bus_ask(i, &(struct idle_question){
+					.service = SYSTEMD,
+					.path = u.path,
+					.interface = "org.freedesktop.DBus.Properties",
+					.method = "GetAll",
+					.word = SYSTEMD ".Timer",
+					.got = got_timer,
+					.nth = all->timers_n++ });
 	}
+}
+
+static void ask_manager(struct sleeper_idle *i, const char *method, idle_got *got,
+			const char *const *first, const char *const *second)
+{
+	idle_bus_ask(i, &(struct idle_question){ .service = SYSTEMD,
+						 .path = SYSTEMD_PATH,
+						 .interface = MANAGER,
+						 .method = method,
+						 .lists = { first, second },
+						 .got = got });
 }
 
 void units_ask(struct sleeper_idle *i)
 {
 	static const char *const active[] = { "active", NULL };
 	static const char *const timers[] = { "*.timer", NULL };
+	const struct config_names *names = &i->s->config->idle_units;
+	const char *list[CONFIG_NAMES_MAX + 1] = { NULL };
 
-	if (i->s->config->idle_units.n)
-		ask_units(i);
+	for (size_t k = 0; k < names->n; k++)
+		list[k] = names->list[k];
+	if (names->n)
+		ask_manager(i, "ListUnitsByNames", got_units, list, NULL);
 	if (i->s->config->idle_timers)
-		idle_bus_ask_names(i, SYSTEMD, SYSTEMD_PATH, MANAGER, "ListUnitsByPatterns",
-				   got_timers, active, timers);
+		ask_manager(i, "ListUnitsByPatterns", got_timers, active, timers);
 }
 
 /* --- telling --- */

@@ -46,15 +46,7 @@ static struct idle_call *free_call(struct sleeper_idle *i)
 	return NULL;
 }
 
-struct question {
-	const char *service, *path, *interface, *method;
-	idle_got *got;
-	size_t nth;
-	const char *word; /* the one argument, or NULL */
-	const char *const *lists[2]; /* arguments, or NULL */
-};
-
-static int send_call(struct idle_call *c, sd_bus *bus, const struct question *q)
+static int send_call(struct idle_call *c, sd_bus *bus, const struct idle_question *q)
 {
 	sd_bus_message *m = NULL;
 	int r = sd_bus_message_new_method_call(bus, &m, q->service, q->path, q->interface,
@@ -74,7 +66,7 @@ static int send_call(struct idle_call *c, sd_bus *bus, const struct question *q)
 	return r;
 }
 
-static void ask(struct sleeper_idle *i, const struct question *q)
+void idle_bus_ask(struct sleeper_idle *i, const struct idle_question *q)
 {
 	sd_bus *bus = i->s->bus ? bus_now(i->s->bus) : NULL;
 	struct idle_call *c = bus ? free_call(i) : NULL;
@@ -90,31 +82,6 @@ static void ask(struct sleeper_idle *i, const struct question *q)
 	c->got = q->got;
 	idle_pending(i);
 	bus_touch(i->s->bus);
-}
-
-void idle_bus_ask(struct sleeper_idle *i, const char *service, const char *path,
-		  const char *interface, const char *method, idle_got *got, size_t nth,
-		  const char *word)
-{
-	ask(i, &(struct question){ .service = service,
-				   .path = path,
-				   .interface = interface,
-				   .method = method,
-				   .got = got,
-				   .nth = nth,
-				   .word = word });
-}
-
-void idle_bus_ask_names(struct sleeper_idle *i, const char *service, const char *path,
-			const char *interface, const char *method, idle_got *got,
-			const char *const *first, const char *const *second)
-{
-	ask(i, &(struct question){ .service = service,
-				   .path = path,
-				   .interface = interface,
-				   .method = method,
-				   .got = got,
-				   .lists = { first, second } });
 }
 
 static void bus_up(void *context, sd_bus *bus)

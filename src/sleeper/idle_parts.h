@@ -70,16 +70,17 @@ struct idle_bus {
 
 int idle_bus_new(struct sleeper_idle *i);
 void idle_bus_free(struct sleeper_idle *i);
-/*
- * Asks; the look waits for the answer; without a bus `got` is called at once. `word` (may be NULL) is the one argument.
- */
-void idle_bus_ask(struct sleeper_idle *i, const char *service, const char *path,
-		  const char *interface, const char *method, idle_got *got, size_t nth,
-		  const char *word);
-/* The same with one or two lists of words, each ending with NULL; the second may be NULL: there is none. */
-void idle_bus_ask_names(struct sleeper_idle *i, const char *service, const char *path,
-			const char *interface, const char *method, idle_got *got,
-			const char *const *first, const char *const *second);
+/* What is asked, and who gets the answer. */
+struct idle_question {
+	const char *service, *path, *interface, *method;
+	const char *word; /* the one argument, or NULL */
+	const char *const *lists[2]; /* arguments, each ending with NULL; or NULL: there is none */
+	idle_got *got;
+	size_t nth;
+};
+
+/* The look waits for the answer; without a bus `got` is called at once. */
+void idle_bus_ask(struct sleeper_idle *i, const struct idle_question *q);
 
 /* One property of an a{sv}, as it comes by. */
 struct idle_property {
@@ -151,7 +152,7 @@ void units_tell(struct sleeper_idle *i, uint64_t now_us, struct evidences *to);
 struct idle_commands;
 
 int commands_new(struct sleeper_idle *i, struct idle_commands **ret);
-void commands_free(struct idle_commands *c);
+void commands_free(struct idle_commands *all);
 /* Starts those that are due, or all (`now`): then they are pending. */
 void commands_ask(struct sleeper_idle *i, uint64_t now_us, bool now);
 void commands_tell(struct sleeper_idle *i, struct evidences *to);
