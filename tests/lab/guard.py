@@ -327,6 +327,8 @@ class Guard:
                     raise AssertionError(f"roused did not stop on SIGTERM\n{self.log()}") from None
             left = self.differences() if self.process is not None and self.clean_exit else ""
             assert not left, f"left on the guard's host: {left}"
+            found = re.search(r".*(Sanitizer|runtime error:).*", self.log())
+            assert not found, f"{found[0]}\n{self.log()}"
         finally:
             for pid in self.ns.pids():
                 if self._is_roused(pid):

@@ -76,6 +76,7 @@ def test_wake_wait_gives_up_in_time(lan):
     assert 1.8 < time.monotonic() - start < 4
 
 
+@pytest.mark.asan
 def test_add_and_remove_act_at_once_and_survive(lan):
     nas = lan.machine("nas", boot=0.5, dad="off")
     disk = lan.machine("disk", boot=0.5, dad="off")

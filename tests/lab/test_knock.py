@@ -39,6 +39,7 @@ def machines(lan, count, **options):
     return [lan.machine(f"m{i}", boot=None, dad="off", udp=(), **options) for i in range(count)]
 
 
+@pytest.mark.asan
 def test_what_never_wakes(lan):
     nas, = machines(lan, 1)
     asleep(lan, nas, rules={nas.name: RULES}, guard={"scan-limit": "off"})

@@ -78,6 +78,7 @@ def test_woken_while_the_guard_was_gone(lan):
     assert not [f for f in capture.frames() if f.is_arp and f.spa == nas.v4 and f.sha != nas.mac]
 
 
+@pytest.mark.asan
 @pytest.mark.parametrize("role", ["engine", "control"])
 def test_role_that_dies_is_restarted_and_loses_no_claim(lan, role):
     nas = lan.machine("nas", boot=1.5, dad="off")

@@ -72,6 +72,7 @@ def test_empty_port_list_is_any_port(lan):
     assert nas.first_magic()
 
 
+@pytest.mark.asan
 def test_segments_and_size(lan):
     nas = lan.machine("nas", boot=None)
     guard = lan.guard([])

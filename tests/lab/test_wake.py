@@ -92,6 +92,7 @@ def test_two_ports_two_clients_noisy_machine(make_lan):
     assert not any(harm(capture) for capture in captures)
 
 
+@pytest.mark.asan
 @pytest.mark.parametrize("family", [4, 6])
 def test_datagram_and_echo_sent_once_are_answered(lan, family):
     nas = lan.machine("nas", boot=2.0)
