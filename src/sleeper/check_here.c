@@ -178,7 +178,10 @@ static void look_processes(struct sleeper_idle *i, struct evidences *to)
 		return;
 	e = evidence_add(to, "processes", &t);
 	proc = opendir("/proc");
-	for (int n = 0; proc && !found && n < PROCESSES_MAX && (d = readdir(proc)); n++) {
+	for (int n = 0; proc && !found && n < PROCESSES_MAX; n++) {
+		d = readdir(proc); /* cppcheck-suppress readdirCalled ; one thread looks */
+		if (!d)
+			break;
 		if (isdigit((unsigned char)d->d_name[0]))
 			found = match(dirfd(proc), d->d_name, names);
 	}

@@ -182,13 +182,11 @@ static int judge(const struct config_check *c, struct run *run)
 static int run_check(const struct config_check *c)
 {
 	struct run run = { .pid = -1, .out = -1 };
-	const struct passwd *p;
-	char text[CHECK_TEXT];
-	int r;
+	struct passwd user, *p = NULL;
+	char names[4096], text[CHECK_TEXT];
+	int r = getpwnam_r(c->user, &user, names, sizeof(names), &p);
 
-	errno = 0;
-	p = getpwnam(c->user);
-	if (!p) {
+	if (r != 0 || !p) {
 		(void)snprintf(text, sizeof(text), "there is no user %s", c->user);
 		return answer(CHECK_FAILED, text);
 	}

@@ -227,7 +227,9 @@ static void listener_ready(void *context, unsigned int what)
 
 	(void)what;
 	for (int i = 0; i < ACCEPTS_AT_ONCE; i++) {
-		int fd = accept4(c->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		struct sockaddr_un peer;
+		socklen_t n = sizeof(peer);
+		int fd = accept4(c->fd, (struct sockaddr *)&peer, &n, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 		if (fd < 0)
 			return;

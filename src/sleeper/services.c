@@ -143,7 +143,7 @@ static void read_ephemeral(struct services_view *v)
 		return;
 	if (fgets(line, sizeof(line), f)) {
 		const char *a = strsep(&at, " \t\n");
-		const char *b = at ? strtok(at, " \t\n") : NULL;
+		const char *b = at ? strsep(&at, " \t\n") : NULL;
 
 		if (a && b && text_parse_u64(a, 65535, &first) == 0 &&
 		    text_parse_u64(b, 65535, &last) == 0) {

@@ -62,10 +62,14 @@ static void look_into(struct walk *w, int fd, size_t used, unsigned int depth)
 		close(fd);
 		return;
 	}
-	while (w->groups_left > 0 && (e = readdir(d))) {
-		size_t n = strlen(e->d_name);
+	while (w->groups_left > 0) {
+		size_t n;
 		int below;
 
+		e = readdir(d); /* cppcheck-suppress readdirCalled ; one thread looks */
+		if (!e)
+			break;
+		n = strlen(e->d_name);
 		if (e->d_type != DT_DIR || e->d_name[0] == '.' || n + 2 > sizeof(w->path) - used)
 			continue;
 		w->groups_left--;
