@@ -116,3 +116,12 @@ def test_a_change_behind_the_goodbye_does_not_take_it_back(make_scene):
     scene.guard.wait_state("nas", "asleep")
     time.sleep(1)
     assert scene.goodbyes() == 1 and scene.guard.state("nas") == "asleep"
+
+
+def test_the_fallback_unit_is_what_says_goodbye_where_logind_is_not_asked(make_scene):
+    """The control of the tests above: without it nobody knows, and the guard has heard nothing."""
+    scene = make_scene(mask=("rouse-sleeper-goodbye.service",))
+    assert scene.go("suspend.target")[1] == 0
+    scene.box.press_button()
+    scene.box.wait_up()
+    assert scene.go("suspend")[1] == 1      # the daemon itself is well
