@@ -118,5 +118,5 @@ def test_the_guard_moves(lan, pair):
                          "addr add 192.0.2.21/24 dev eth0")
     guard.restart()
     sleeper.wait_log(r"the paired guard is at 192\.0\.2\.21:13717 now", timeout=30)
-    assert sleeper.pairing()["guard"] == "192.0.2.21"
+    netns.wait_until(lambda: sleeper.pairing()["guard"] == "192.0.2.21", 2, what="the new address in the file")
     netns.wait_until(lambda: sleeper.ask({"command": "status"})[0]["sleeper"]["lease"] == "held", 5, what="the lease is held again")
