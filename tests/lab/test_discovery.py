@@ -93,6 +93,14 @@ def test_found_by_both_families(lan):
             assert answers(sock, 2.0, 1), f"asked by IPv{asked}"
 
 
+def test_two_guards(lan):
+    """Of the same name here: each is found, with its own addresses."""
+    nas, tv = lan.machine("nas"), lan.machine("tv")
+    guards = [lan.guard([nas]), lan.guard([tv], host=lan.other)]
+    found = find(lan.client, 600)
+    assert sorted(g["addresses"][0] for g in found) == sorted(g.host.v4 for g in guards), found
+
+
 def test_beside_others_at_the_port(lan):
     """avahi has the port as well, on the guard's host and on the client's: each hears what it would alone."""
     nas, client = lan.machine("nas"), lan.client
