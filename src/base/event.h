@@ -88,7 +88,8 @@ struct event {
 	uint64_t took_us; /* what the kind says; from the knock for everything about waking */
 	uint32_t replayed;
 	char name[SPEC_NAME_MAX + 1]; /* the machine's, at that time */
-	char who[SPEC_NAME_MAX + 1]; /* BY_GRANT: the grant's name then; BY_REQUEST: "uid 1000" */
+	char who[SPEC_NAME_MAX +
+		 1]; /* BY_GRANT: the grant's name then; BY_REQUEST: "uid 1000"; GOODBYE: "suspend" or nothing */
 };
 
 /* The last wake of a machine, for `status`. Seconds count from the knock. */

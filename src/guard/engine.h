@@ -54,6 +54,7 @@ struct engine {
 	const uint8_t *current_packet;
 	const uint32_t *asker; /* uid of who caused what the core does now, or NULL */
 	const struct addr *registrant; /* who registered it, while the core takes it in, or NULL */
+	const char *why; /* it goes, as its sleeper said; NULL: it did not */
 	uint64_t blamed_until; /* control was: it will be another one by then, us */
 	bool going; /* GO was said */
 };
@@ -79,9 +80,9 @@ void engine_put_asker(uint32_t uid, char to[static SPEC_NAME_MAX + 1]);
 void engine_store_refused(struct engine *e, const struct ipc_message *m);
 void engine_result(struct engine *e, uint32_t request, enum ipc_code code, uint32_t id,
 		   const char *text);
-/* It says goodbye, from there. */
+/* It says goodbye, from there; `why` may be NULL. */
 void engine_say_goodbye(struct engine *e, struct machine *m, const struct addr *peer,
-			struct moment now);
+			const char *why, struct moment now);
 /* A machine of a lease goes to the store; engine_lease_stored() says what came of it. */
 void engine_store_lease(struct engine *e, uint32_t lease, const struct ipc_machine *im);
 /* The registration that was verified goes to the store. */

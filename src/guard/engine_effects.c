@@ -130,6 +130,8 @@ static void tell_event(struct engine *e, const struct event *event)
 	}
 	if (e->registrant && event->kind == EVENT_GOODBYE)
 		m.event.from = *e->registrant;
+	if (e->why && event->kind == EVENT_GOODBYE)
+		strncpy(m.event.who, e->why, sizeof(m.event.who) - 1);
 	engine_tell_monitor(e, &m);
 	engine_relay_event(e, event);
 	engine_lease_event(e, event);

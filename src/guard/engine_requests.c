@@ -261,11 +261,13 @@ static const uint32_t *asker(const struct engine *e, enum store_kind kind)
 }
 
 void engine_say_goodbye(struct engine *e, struct machine *m, const struct addr *peer,
-			struct moment now)
+			const char *why, struct moment now)
 {
 	e->registrant = peer;
+	e->why = why;
 	home_goodbye(e->home, m, now);
 	e->registrant = NULL;
+	e->why = NULL;
 }
 
 /* The file's machines come unasked, and may collide with one that registered meanwhile. */
@@ -300,7 +302,7 @@ void engine_machine_granted(struct engine *e, const struct ipc_message *m, struc
 		return;
 	if (e->stores->first && e->stores->first->kind == STORE_REGISTER &&
 	    e->stores->first->goodbye)
-		engine_say_goodbye(e, machine, &e->stores->first->peer, now);
+		engine_say_goodbye(e, machine, &e->stores->first->peer, NULL, now);
 	answer_store(e, RESULT_OK, machine_id(machine), "");
 }
 
@@ -376,7 +378,7 @@ void engine_registration_verified(struct engine *e, uint32_t request,
 	avoid_taken_name(e, known, &im.spec);
 	if (known && nothing_new(e, &im.spec, &theirs)) {
 		if (r->goodbye)
-			engine_say_goodbye(e, known, &r->peer, now);
+			engine_say_goodbye(e, known, &r->peer, NULL, now);
 		engine_result(e, request, RESULT_OK, machine_id(known), "");
 	} else if (known && !home_may_change(e->home, known, now)) {
 		engine_result(e, request, RESULT_FULL, machine_id(known),

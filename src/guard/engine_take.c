@@ -51,9 +51,10 @@ static void leave_out(struct spec *s, uint32_t bits)
 	s->addresses_n = kept;
 }
 
-static void say_goodbye(struct leases *l, struct session *s, struct machine *m, struct moment now)
+static void say_goodbye(struct leases *l, struct session *s, struct machine *m, enum lease_why why,
+			struct moment now)
 {
-	engine_say_goodbye(l->engine, m, &s->peer, now);
+	engine_say_goodbye(l->engine, m, &s->peer, lease_why_name(why), now);
 	test_goodbye(s->paired, now);
 }
 
@@ -67,7 +68,7 @@ void take_begin(struct leases *l, struct session *s, struct line *n, struct mome
 	}
 	/* Whether it is there or goes is its word alone, whatever comes of its addresses. */
 	if (m && n->said.say == SAY_GOODBYE)
-		say_goodbye(l, s, m, now);
+		say_goodbye(l, s, m, n->said.why, now);
 	else if (m)
 		home_stay(l->engine->home, m, now);
 	n->step = LINE_CHECKED;
@@ -142,7 +143,7 @@ static void done(struct leases *l, struct session *s, struct line *n, bool is_ne
 	struct machine *m = lease_machine(l, s->paired);
 
 	if (is_new && m && n->said.say == SAY_GOODBYE)
-		say_goodbye(l, s, m, now);
+		say_goodbye(l, s, m, n->said.why, now);
 	else if (is_new && m)
 		home_stay(l->engine->home, m, now);
 	session_answer(l, s, true, now);

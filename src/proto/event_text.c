@@ -132,6 +132,11 @@ static void say_removed(struct text *t, const struct event *e)
 static void say_goodbye(struct text *t, const struct event *e)
 {
 	text_string(t, "said goodbye");
+	if (e->by == BY_NOBODY && e->who[0]) {
+		text_string(t, " (");
+		text_escaped_utf8(t, e->who, strnlen(e->who, sizeof(e->who)));
+		text_char(t, ')');
+	}
 	if (e->from.family) {
 		text_string(t, " from ");
 		put_address(t, &e->from);

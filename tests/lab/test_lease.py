@@ -128,7 +128,8 @@ def test_pair_lease_goodbye_knock(lan):
     guard.wait_state("nas", "awake")
     kinds = [e["event"] for e in guard.events()]
     assert kinds.count("paired") == 1 and kinds.count("goodbye") == 1 and "stays" not in kinds
-    assert {e["event"]: e for e in guard.events()}["goodbye"]["from"] == nas.v4
+    goodbye = next(e for e in guard.events() if e["event"] == "goodbye")
+    assert goodbye["from"] == nas.v4 and "(suspend)" in goodbye["text"]
 
 
 def test_resume_before_anybody_noticed(lan):
@@ -323,7 +324,7 @@ def test_addresses(lan):
     asked = s.lease.say("lease", wait=False, why="change", **s.about(addresses=[*nas.addresses, "192.0.2.152"]))
     started = time.monotonic()
     assert s.lease.goodbye(s.about())["result"] == "ok"
-    assert time.monotonic() - started < 0.1
+    assert time.monotonic() - started < 0.6     # an address that is looked for takes a second
     assert s.lease.next()["of"] == asked
 
 
