@@ -278,6 +278,10 @@ static void choose_guard(struct box *b, const char *named)
 {
 	if (named && dial_parse(named, &b->guard)) {
 		b->guard_from = "as named";
+	} else if (b->sleeper.error == 0 && strcmp(b->sleeper.lease, "held") == 0 &&
+		   dial_parse(b->sleeper.guard, &b->guard)) {
+		/* It may have moved since they were paired. */
+		b->guard_from = "of the lease";
 	} else if (b->paired == 0) {
 		memcpy(b->guard.host, b->pairing.guard, sizeof(b->guard.host));
 		(void)snprintf(b->guard.port, sizeof(b->guard.port), "%u", b->pairing.port);

@@ -58,7 +58,7 @@ void doctor_wol_support(const struct box *b, struct finding *f)
 	else if (p->wol_error == -EOPNOTSUPP)
 		finding_problem(
 			f,
-			"use a port of a card that can: most of mainboards can, most USB "
+			"use a port of a card that can: most mainboards can, most USB "
 			"adapters and all virtual ones cannot; a newer kernel may know more",
 			"%s: its driver (%s) knows no Wake-on-LAN", p->name, driver_of(p));
 	else if (p->wol_error < 0)

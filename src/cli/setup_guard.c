@@ -63,9 +63,11 @@ bool setup_guard(struct setup *s)
 		box_try_guard(b);
 	}
 	if (b->guard_error < 0)
-		return setup_say(s, "guard", SETUP_FAILED,
-				 "%s: is roused running there, and TCP port %s open?",
-				 b->guard_problem, b->guard.port);
+		return setup_say(
+			s, "guard", SETUP_FAILED,
+			"%s: is roused running there, and TCP port %s open? Name it with --guard "
+			"HOST if it is elsewhere now",
+			b->guard_problem, b->guard.port);
 	if (b->net && net_view_owns(b->net, &b->guard_address))
 		return setup_say(s, "guard", SETUP_FAILED,
 				 "%s is this machine itself: a guard must stay on when it sleeps",

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 
 def run_setup(scene, *argv, check=True):
     out = scene.box.run("rouse", "setup", "--yes", "--json", *argv, check=False, timeout=120)
@@ -56,13 +58,23 @@ def test_a_machine_that_nothing_wakes_fails_the_test(make_scene):
     assert result["steps"][-1]["step"] == "test" and "doctor" in result["steps"][-1]["text"]
 
 
-def test_doctor(make_scene):
-    scene = make_scene(paired=True)
+def doctor(scene):
     out = scene.box.run("rouse", "doctor", "--json", check=False)
     found = {item["code"]: item for item in json.loads(out.stdout)["checks"]}
+    assert out.returncode == 1, "a virtual port cannot wake"
+    for code in ("WOL-SUPPORT", "SLEEP-RTC"):
+        assert found[code]["result"] == "problem", found[code]
+    return found
+
+
+@pytest.mark.parametrize("network", ["ifupdown", "networkmanager"])
+def test_doctor(make_scene, network):
+    scene = make_scene(network=network)
+    found = doctor(scene)
     for code in ("NET-SEGMENT", "NET-LEASE", "GUARD-REACHABLE", "GUARD-PAIRED", "SLEEPER-RUNNING", "GUARD-LEASE", "SLEEP-STATES",
                  "POWER-TOOLS", "POWER-NM", "WOL-LINK"):
         assert found[code]["result"] == "ok", found[code]
-    for code in ("WOL-SUPPORT", "SLEEP-RTC"):
-        assert found[code]["result"] == "problem", found[code]
-    assert out.returncode == 1
+    assert ("does not run" in found["POWER-NM"]["evidence"]) == (network == "ifupdown")
+    if network == "networkmanager":
+        scene.box.run("sh", "-c", "printf '[ethernet]\\nwake-on-lan=0\\n' >>/etc/NetworkManager/system-connections/lan.nmconnection")
+        assert doctor(scene)["POWER-NM"]["result"] == "problem"
