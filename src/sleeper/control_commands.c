@@ -293,6 +293,8 @@ static void asked_slept(void *context, int result, const char *text)
 {
 	struct asked *a = context;
 
+	if (result < 0)
+		log_notice("does not sleep, though asked: %s", text);
 	guard_answer(a->s->guard, a->ask, result == 0, text);
 }
 

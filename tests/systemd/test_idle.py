@@ -28,11 +28,11 @@ every = 5s
 KEY = "/root/.ssh/authorized_keys"
 
 
-def scene_with(make_scene, tmp_path, after="20min", grace="0s"):
+def scene_with(make_scene, tmp_path, after="20min", grace="0s", paired=False):
     """A box that a client can log in to; the key's file."""
     key = str(tmp_path / "key")
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
-    scene = make_scene(paired=False, config=CONFIG.format(after=after, grace=grace))
+    scene = make_scene(paired=paired, config=CONFIG.format(after=after, grace=grace))
     with open(key + ".pub", encoding="ascii") as public:
         scene.box.run("sh", "-c", f"umask 077; mkdir -p /root/.ssh; cat >{KEY}", input=public.read())
     return scene, key
@@ -156,6 +156,20 @@ def test_sleeps_by_itself_and_not_again_at_once(make_scene, tmp_path):
     gone = scene.box.wait_off(30)
     assert gone - woken > 11, "within its grace"
     assert scene.goodbyes() == 2
+
+
+def test_the_guard_asks_and_the_machine_decides(make_scene, tmp_path):
+    scene, _ = scene_with(make_scene, tmp_path, paired=True)
+    scene.box.run("systemd-run", "--unit=work.service", "sleep", "60")
+    refused = scene.guard.rouse("sleep", "nas", check=False)
+    assert refused.returncode == 1 and "work.service is active" in refused.stderr, refused
+    assert "busy: units: work.service is active" in scene.box.journal("-u", "rouse-sleeper")
+    scene.box.run("systemctl", "stop", "work.service")
+    assert scene.guard.rouse("sleep", "nas").returncode == 0
+    scene.box.wait_off(10)
+    assert scene.goodbyes() == 1
+    assert scene.wake().ok
+    scene.wait_lease()
 
 
 CLOCK = """set -e
