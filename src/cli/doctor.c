@@ -275,7 +275,12 @@ enum cli_exit cli_doctor(struct cli *c, int argc, char **argv)
 		box_close(&box);
 		return CLI_FAILED;
 	}
-	status = examine_all(c, &box, as_json);
+	if (wanted.interface && strcmp(box.name, wanted.interface) != 0) {
+		cli_complain(c, "there is no interface '%s'", wanted.interface);
+		status = CLI_USAGE;
+	} else {
+		status = examine_all(c, &box, as_json);
+	}
 	box_close(&box);
 	return status;
 }

@@ -264,3 +264,5 @@ def test_doctor_explains(lan):
     assert out.returncode == 0 and out.stdout.startswith("WOL-ARMED: ")
     out = subprocess.run([program("rouse"), "doctor", "NO-SUCH"], capture_output=True, text=True)
     assert out.returncode == 2 and "--list" in out.stderr
+    out = lan.other.ns.run(program("rouse"), "doctor", "--interface", "nosuch", check=False)
+    assert out.returncode == 2 and "nosuch" in out.stderr
