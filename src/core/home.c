@@ -273,6 +273,8 @@ void home_interface_set(struct home *h, uint8_t interface, const struct home_int
 	bool other_mac = !mac_equal(&link->is.claim, &i->claim);
 
 	enter(h, now);
+	if (interface >= h->links_n)
+		h->links_n = (uint8_t)(interface + 1);
 	link->is = *i;
 	list_each(it, &h->machines)
 	{

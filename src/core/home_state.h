@@ -28,6 +28,7 @@ struct home {
 	struct heap heap;
 	struct heap_node timer; /* of what belongs to no machine */
 	struct home_link links[HOME_INTERFACES];
+	uint8_t links_n; /* the rest was never there, and need not be looked at for each frame */
 	struct list slots, gates; /* free ones */
 	struct list knockers; /* free ones */
 	struct list idle; /* knockers in use that hold nothing, the longest unseen first */

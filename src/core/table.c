@@ -137,7 +137,7 @@ struct machine *home_sender(const struct home *h, uint8_t interface, const struc
 
 bool home_is_own(const struct home *h, const struct mac *mac)
 {
-	for (uint8_t i = 0; i < HOME_INTERFACES; i++) {
+	for (uint8_t i = 0; i < h->links_n; i++) {
 		const struct home_interface *is = &h->links[i].is;
 
 		if (is->present && (mac_equal(mac, &is->own) || mac_equal(mac, &is->claim)))

@@ -171,11 +171,12 @@ static void sense_packet(const struct sight *s, struct packet_frame *raw, bool l
 		p.dropped = true;
 	s->engine->current = raw;
 	s->engine->current_packet = l3;
-	if (!local)
-		sense_life(s);
+	/* A knock comes first: somebody waits for what follows from it. */
 	home_packet(s->engine->home, &p, s->now);
 	s->engine->current = NULL;
 	s->engine->current_packet = NULL;
+	if (!local)
+		sense_life(s);
 }
 
 static void sense_frame(const struct sight *s, struct packet_frame *raw)
