@@ -127,8 +127,13 @@ class MachineCard {
 		/* One at a time: what is awake can be sent to sleep, anything else can be woken. */
 		const rests = home.maySleep() && (this.busy ? this.busy === 'sleep' : machine.state === 'awake');
 
+		const focused = [this.button, this.rest].includes(document.activeElement);
+
 		this.rest.hidden = !rests;
 		this.button.hidden = rests || !home.mayWake();
+		/* One takes the place of the other: whoever pressed it stays where they are. */
+		if (focused)
+			(rests ? this.rest : this.button).focus();
 		this.button.classList.toggle('quiet', quiet && !this.busy);
 		setText(this.button, this.busy ? 'Waking…' : 'Wake');
 		setText(this.rest, this.busy ? 'Asking…' : 'Sleep');

@@ -123,6 +123,36 @@ for (const [name, [script, expected]] of Object.entries(endings))
 		quiet(page, REFUSED);
 	});
 
+test('what is awake can be sent to sleep, by a key that may', async () => {
+	const sleep = (name) => page.getByRole('button', { name: `Send to sleep: ${name}`, exact: true });
+
+	await openHome();
+	assert.equal(await sleep('workstation').count(), 0, 'this key may not');
+	grant.can = ['see', 'wake', 'sleep'];
+	await page.reload();
+	await sleep('workstation').waitFor();
+	assert.equal(await wake('workstation').count(), 0, 'one button in one place');
+	assert.equal(await sleep('nas').count(), 0, 'it sleeps already');
+	relay.script = [[100, { step: 'accepted' }], [100, { step: 'result', result: 'refused', why: 'sleeper-refused', text: 'busy: 1 connection to ssh', ready: [] }]];
+	await sleep('workstation').focus();
+	await page.keyboard.press('Enter');
+	await machine('workstation').getByText('busy: 1 connection to ssh').waitFor();
+	assert.deepEqual([relay.wakes[0].verb, relay.wakes[0].machine], ['sleep', '2']);
+	let goOn;
+	const seen = new Promise((done) => { goOn = done; });
+
+	relay.script = [[50, { step: 'accepted' }], [50, { step: 'going' }], [seen, { step: 'result', result: 'asleep', asleep_seconds: 2.1, ready: [] }]];
+	await sleep('workstation').focus();
+	await page.keyboard.press('Enter');
+	await machine('workstation').getByText('It is willing, and goes to sleep').waitFor();
+	relay.setMachine(2, { state: 'asleep', since: new Date().toISOString() });
+	goOn();
+	await machine('workstation').getByText('workstation is asleep').waitFor();
+	await wake('workstation').waitFor();
+	assert.equal(await page.evaluate(() => document.activeElement.textContent), 'Wake', 'the focus stays in its place');
+	quiet(page);
+});
+
 test('a request that came too late is made once more, not more often', async () => {
 	await openHome();
 	let n = 0;
