@@ -17,7 +17,7 @@ struct asking {
 	const struct cli *cli;
 	const struct command *request;
 	bool as_json;
-	struct table *table; /* LIST */
+	struct table table; /* LIST */
 	bool shown;
 };
 
@@ -150,9 +150,9 @@ static void take_pairing(void *context, const struct json *answer)
 	} else {
 		if (since && time_text_parse(since, &then) == 0)
 			human_ago(a->cli->now_ms, then, when);
-		table_add(a->table, word_of(p, "name"), "1");
-		table_add(a->table, word_of(p, "mac"), NULL);
-		table_add(a->table, when, NULL);
+		table_add(&a->table, word_of(p, "name"), "1");
+		table_add(&a->table, word_of(p, "mac"), NULL);
+		table_add(&a->table, when, NULL);
 	}
 	a->shown = true;
 }
@@ -160,23 +160,21 @@ static void take_pairing(void *context, const struct json *answer)
 static enum cli_exit list(struct asking *a)
 {
 	static const char *const head[] = { "NAME", "MAC", "SINCE" };
-	struct table table;
 	enum cli_exit status;
 
-	table_init(&table, 3);
+	table_init(&a->table, 3);
 	for (size_t i = 0; i < 3; i++)
-		table_add(&table, head[i], NULL);
-	a->table = &table;
+		table_add(&a->table, head[i], NULL);
 	status = connection_ask(a->cli, a->request, false, take_pairing, a);
 	if (a->as_json && status == CLI_DONE)
 		fputs(a->shown ? "]}\n" : "{\"pairings\":[]}\n", a->cli->out);
 	else if (a->as_json && a->shown)
 		fputc('\n', a->cli->out);
 	else if (a->shown)
-		table_print(&table, a->cli->out, a->cli->colour);
+		table_print(&a->table, a->cli->out, a->cli->colour);
 	else if (status == CLI_DONE)
 		fputs("No machine is paired. Pair one: rouse pair\n", a->cli->out);
-	table_done(&table);
+	table_done(&a->table);
 	return status;
 }
 

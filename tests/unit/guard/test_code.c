@@ -21,6 +21,7 @@ struct rig {
 	struct loop *loop;
 	struct engine engine;
 	struct leases *leases;
+	struct home_memory memory;
 	int monitor, control; /* the other ends */
 	char code[PAIRING_CODE_DIGITS + 1];
 	struct moment now;
@@ -75,6 +76,7 @@ static int setup(void **state)
 	};
 
 	memset(buckets, 0, sizeof(buckets));
+	r->memory = memory;
 	assert_int_equal(keys_init(), 0);
 	assert_int_equal(loop_new(&r->loop), 0);
 	r->engine.home = calloc(1, home_size());
@@ -89,7 +91,6 @@ static int setup(void **state)
 	return 0;
 }
 
-/* The process ends anyway. */
 static int teardown(void **state)
 {
 	struct rig *r = *state;
@@ -100,6 +101,11 @@ static int teardown(void **state)
 	close(r->control);
 	loop_free(r->loop);
 	free(r->engine.home);
+	free(r->memory.slots);
+	free(r->memory.gates);
+	free(r->memory.knockers);
+	free(r->leases->code);
+	free(r->leases);
 	free(r);
 	return 0;
 }
