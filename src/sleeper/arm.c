@@ -72,7 +72,7 @@ static int wakeup_enable(const char *name)
 	return r;
 }
 
-static void look(int fd, const char *name, struct arm_seen *ret)
+static void look(int fd, const char *name, struct arm_seen *ret, struct secureon *ret_secureon)
 {
 	struct ethtool_wol wol = { .supported = 0 };
 
@@ -80,6 +80,10 @@ static void look(int fd, const char *name, struct arm_seen *ret)
 	ret->supported = wol.supported;
 	ret->armed = wol.armed;
 	ret->wakeup = wakeup_of(name);
+	if (ret->error == 0 && wol.armed & ETHTOOL_WAKE_SECURE) {
+		ret_secureon->length = sizeof(wol.password);
+		memcpy(ret_secureon->b, wol.password, sizeof(wol.password));
+	}
 }
 
 static enum port_wake carry_out(int fd, struct port_physical *p, const struct arm_seen *seen,
@@ -126,6 +130,7 @@ void arm_port(struct port *p, bool leave)
 {
 	int fd = ethtool_open();
 
+	p->secureon = (struct secureon){ .length = 0 };
 	for (size_t i = 0; i < p->physical_n; i++) {
 		struct port_physical *hardware = &p->physical[i];
 		struct arm_seen seen = { .error = fd < 0 ? fd : 0 };
@@ -133,7 +138,7 @@ void arm_port(struct port *p, bool leave)
 		enum port_wake is;
 
 		if (fd >= 0) {
-			look(fd, hardware->name, &seen);
+			look(fd, hardware->name, &seen, &p->secureon);
 			(void)ethtool_permanent_mac(fd, hardware->name, &hardware->permanent);
 		}
 		plan = arm_decide(&seen, leave);

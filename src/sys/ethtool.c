@@ -50,6 +50,9 @@ int ethtool_wol_get(int fd, const char *port, struct ethtool_wol *ret)
 	if (error < 0)
 		return error;
 	*ret = (struct ethtool_wol){ .supported = w.supported, .armed = w.wolopts };
+	_Static_assert(sizeof(ret->password) == sizeof(w.sopass), "SecureOn has six bytes");
+	if (w.wolopts & WAKE_MAGICSECURE)
+		memcpy(ret->password, w.sopass, sizeof(w.sopass));
 	return 0;
 }
 

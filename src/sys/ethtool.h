@@ -27,6 +27,7 @@ enum {
 struct ethtool_wol {
 	uint32_t supported; /* ETHTOOL_WAKE_... */
 	uint32_t armed;
+	uint8_t password[6]; /* of SecureOn, when that is armed and we may see it */
 };
 
 struct ethtool_driver {
