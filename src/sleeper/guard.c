@@ -8,6 +8,7 @@
 #include "sys/clock.h"
 #include "sys/entropy.h"
 #include "sys/log.h"
+#include "sys/notify.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -33,6 +34,19 @@ const char *guard_lease_name(enum guard_lease l)
 }
 
 /* --- how it stands --- */
+
+/* What `systemctl status` shows. */
+static void tell_manager(const struct guard *g, enum guard_lease l, const char *error)
+{
+	char end[LINK_END_TEXT], text[LEASE_TEXT + LINK_END_TEXT];
+
+	(void)snprintf(text, sizeof(text), "%s%s%s", guard_lease_name(l), error[0] ? ": " : "",
+		       error);
+	if (l == GUARD_HELD)
+		(void)snprintf(text, sizeof(text), "the guard at %s stands in",
+			       link_end_format(&g->end, end));
+	(void)notify_status(text);
+}
 
 void guard_stand(struct guard *g, enum guard_lease l, const char *error)
 {
@@ -63,6 +77,7 @@ void guard_stand(struct guard *g, enum guard_lease l, const char *error)
 	case GUARD_LEASES:
 		break;
 	}
+	tell_manager(g, l, error);
 	if (g->s->control)
 		control_lease(g->s);
 }

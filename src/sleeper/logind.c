@@ -1,6 +1,7 @@
 #include "sleeper/logind.h"
 
 #include "sleeper/bus.h"
+#include "sys/clock.h"
 #include "sys/log.h"
 
 #include <errno.h>
@@ -16,10 +17,12 @@
 #define SYSTEMD1_PATH "/org/freedesktop/systemd1"
 #define SYSTEMD1_MANAGER "org.freedesktop.systemd1.Manager"
 #define JOBS_US 500000
+#define AGAIN_US 60000000 /* after it refused the lock */
 
 struct logind {
 	struct sleeper *s;
 	struct logind_user user;
+	struct loop_timer again;
 	int lock; /* -1: not ours */
 	bool leaving; /* released for good reason: not taken before the machine is back */
 	bool said; /* that there is no lock */
@@ -35,6 +38,7 @@ static void no_lock(struct logind *l, const char *why)
 	if (!l->said)
 		log_warning("no delay lock of logind: %s; a goodbye may come too late", why);
 	l->said = true;
+	loop_timer_set(&l->again, clock_monotonic_us() + AGAIN_US);
 }
 
 static int take_lock(sd_bus_message *m, void *context, sd_bus_error *ret_error)
@@ -80,6 +84,14 @@ static void ask_lock(struct logind *l)
 	if (r < 0)
 		no_lock(l, strerror(-r));
 	bus_touch(l->s->bus);
+}
+
+static void again_due(void *context)
+{
+	struct logind *l = context;
+
+	if (l->lock < 0 && !l->leaving)
+		ask_lock(l);
 }
 
 void logind_lock(struct logind *l)
@@ -320,9 +332,15 @@ int logind_new(struct sleeper *s, const struct logind_user *u, struct logind **r
 {
 	struct logind *l = calloc(1, sizeof(*l));
 	struct bus_user user = { bus_up, bus_down, NULL };
+	int r;
 
 	if (!l)
 		return -ENOMEM;
+	r = loop_timer_init(&l->again, s->loop, again_due, l);
+	if (r < 0) {
+		free(l);
+		return r;
+	}
 	l->s = s;
 	l->user = *u;
 	l->lock = -1;
@@ -337,6 +355,7 @@ void logind_free(struct logind *l)
 	if (!l)
 		return;
 	l->suspended = NULL;
+	loop_timer_done(&l->again);
 	if (l->lock >= 0)
 		close(l->lock);
 	free(l);
