@@ -105,6 +105,7 @@ static bool come_up(struct link *c)
 	}
 	c->up = true;
 	want(c);
+	/* cppcheck-suppress autoVariables ; unset before it goes, or c is gone */
 	c->closed = &closed;
 	c->user->up(c->user->context);
 	if (!closed)
@@ -137,6 +138,7 @@ static bool take_lines(struct link *c)
 	bool closed = false;
 	size_t at = 0;
 
+	/* cppcheck-suppress autoVariables ; unset before it goes, or c is gone */
 	c->closed = &closed;
 	for (int i = 0; i < ROUND_LINES; i++) {
 		char *end = memchr(c->in + at, '\n', c->in_n - at);
