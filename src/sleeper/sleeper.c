@@ -279,9 +279,13 @@ static void on_shuts_down(void *context, enum jobs_verdict how)
 {
 	struct sleeper *s = context;
 
-	/* Where nobody says how, it is put right when we are told to end. */
 	if (how == JOBS_REBOOT) {
 		log_info("a reboot: no goodbye");
+		release(s, 0, "");
+		return;
+	}
+	/* Where nobody says how, it is put right when we are told to end. A registration cannot be: it waits until then. */
+	if (how == JOBS_NONE && !s->state.paired) {
 		release(s, 0, "");
 		return;
 	}

@@ -47,9 +47,9 @@ def test_slow_network(make_scene, network, way):
     scene.guard.wait_state("nas", "asleep")
 
 
-@pytest.mark.parametrize("network", NETWORKS)
-def test_reboot_is_no_sleep(make_scene, network):
-    scene = make_scene(network=network)
+@pytest.mark.parametrize("network, paired", (("ifupdown", True), ("networkmanager", True), ("ifupdown", False)))
+def test_reboot_is_no_sleep(make_scene, network, paired):
+    scene = make_scene(network=network, paired=paired)
     scene.reboot()
     scene.wait_lease()
     assert scene.goodbyes() == 0
@@ -88,7 +88,7 @@ def test_a_guard_that_is_away_delays_no_sleep(make_scene):
 
 def test_without_a_pairing_goodbyes_are_wakupators(make_scene):
     scene = make_scene(paired=False)
-    for number, way in enumerate(("suspend", "suspend.target", "poweroff"), 1):
+    for number, way in enumerate(("suspend", "suspend.target", "poweroff", "halt"), 1):
         _, goodbyes = scene.go(way)
         assert goodbyes == 1, way
         scene.wake()
