@@ -6,6 +6,7 @@
 
 #include "base/heap.h"
 #include "sleeper/guard.h"
+#include "sleeper/idle.h"
 #include "sleeper/rtc.h"
 #include "sys/clock.h"
 #include "sys/log.h"
@@ -247,6 +248,27 @@ static bool set_alarm(struct test *t)
 	return true;
 }
 
+/* A person is there and wants it: what is busy does not matter, but what would break does. */
+static void looked(void *context, const struct idle_report *r)
+{
+	struct control *c = context;
+	char text[TEXT];
+
+	if (!c->test.on)
+		return;
+	for (size_t i = 0; i < r->all->n; i++) {
+		const struct evidence *e = &r->all->list[i];
+
+		if (e->is.said != IDLE_BUSY || !e->firm)
+			continue;
+		(void)snprintf(text, sizeof(text), "it cannot sleep: %s", e->text);
+		failed(&c->test, text);
+		return;
+	}
+	if (set_alarm(&c->test))
+		guard_test(c->s->guard, c->test.after, guard_ready, c);
+}
+
 void test_start(struct client *k, uint32_t after, uint32_t safety)
 {
 	struct control *c = k->control;
@@ -272,8 +294,9 @@ void test_start(struct client *k, uint32_t after, uint32_t safety)
 	t->slept = t->woken = t->alarm = false;
 	t->after = after;
 	t->safety = safety;
-	if (set_alarm(t))
-		guard_test(c->s->guard, after, guard_ready, c);
+	/* Before the guard knows: it would wake the machine from the next sleep, whenever that is. */
+	if (idle_look(c->s, looked, c) < 0)
+		failed(t, "too many ask at once");
 }
 
 void test_forget(struct client *k)

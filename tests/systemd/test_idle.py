@@ -165,9 +165,19 @@ def test_the_guard_asks_and_the_machine_decides(make_scene, tmp_path):
     assert refused.returncode == 1 and "work.service is active" in refused.stderr, refused
     assert "busy: units: work.service is active" in scene.box.journal("-u", "rouse-sleeper")
     scene.box.run("systemctl", "stop", "work.service")
+    # The safe test overrides what is busy, but nobody's block inhibitor.
+    scene.box.spawn("systemd-inhibit", "--what=sleep", "--who=backup", "--why=copies", "--mode=block", "sleep", "60")
+    wait_check(scene, "inhibitors", True, "backup blocks sleep: copies")
+    failed = scene.sleeper({"command": "test", "after": 2, "safety": 0}, timeout=20)[-1]
+    assert failed == {"result": "failed", "error": "it cannot sleep: backup blocks sleep: copies"}
+    scene.box.run("pkill", "systemd-inhibit")
+    wait_check(scene, "inhibitors", False, "nothing blocks sleep")
     assert scene.guard.rouse("sleep", "nas").returncode == 0
     scene.box.wait_off(10)
     assert scene.goodbyes() == 1
+    scene.guard.wait_state("nas", "asleep")
+    time.sleep(3)
+    assert scene.guard.state("nas") == "asleep", "the guard was told of a test that never was"
     assert scene.wake().ok
     scene.wait_lease()
 
