@@ -201,6 +201,33 @@ static void damage(const char *line, size_t n)
 		assert(decode_exactly(copy, n, &r) < 0);
 }
 
+static void check_pairing(void)
+{
+	static char line[RECORD_MAX];
+	uint8_t id[PAIRING_ID_SIZE];
+	struct record in;
+	struct record out;
+	size_t n;
+
+	memset(&in, 0, sizeof(in));
+	fill(id, sizeof(id));
+	b64_encode(id, sizeof(id), in.pairing.id);
+	fill(&in.pairing.mac, sizeof(in.pairing.mac));
+	in.pairing.mac.b[0] &= 0xfe; /* one machine's */
+	in.pairing.mac.b[5] |= 1;
+	fill(in.pairing.key, sizeof(in.pairing.key));
+	in.pairing.since_ms = number(UINT64_MAX);
+	random_name(in.pairing.name);
+	n = record_paired(&in.pairing, line);
+	assert(n < 512); /* the store counts on it */
+	assert(decode_exactly(line, n - 1, &out) == 0 && out.kind == RECORD_PAIRED);
+	assert(memcmp(&in.pairing, &out.pairing, sizeof(in.pairing)) == 0);
+	damage(line, n - 1);
+	n = record_unpaired(in.pairing.id, line);
+	assert(decode_exactly(line, n - 1, &out) == 0 && out.kind == RECORD_UNPAIRED);
+	assert(strcmp(out.pairing.id, in.pairing.id) == 0);
+}
+
 static void check_one(void)
 {
 	static char line[RECORD_MAX];
@@ -230,6 +257,7 @@ static void check_one(void)
 	assert(memcmp(&in.event, &out.event, sizeof(in.event)) == 0);
 	damage(line, n - 1);
 
+	check_pairing();
 	n = record_gone(id, line);
 	assert(decode_exactly(line, n - 1, &out) == 0 && out.kind == RECORD_GONE && out.id == id);
 	n = record_ids(id, in.event.id, line);

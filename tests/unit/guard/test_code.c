@@ -423,6 +423,26 @@ static void from_elsewhere(void **state)
 	try_another(r, 2, 2);
 }
 
+/* A pairing that is not known yet is not unknown: its sleeper would think that it has to be paired anew. */
+static void nobody_is_judged_before_all_is_known(void **state)
+{
+	struct rig *r = *state;
+	struct ipc_message m = { .kind = IPC_LEASE_OPENING };
+
+	r->engine.going = false;
+	m.lease_opening.connection = 1;
+	m.lease_opening.peer = addr_v4((const uint8_t[]){ 192, 0, 2, 5 });
+	m.lease_opening.opening = (struct lease_opening){ .kind = LEASE_OPEN_LEASE,
+							  .id = "yMnKy8zNzs_Q" };
+	say(r, &m);
+	hears_nothing(r->control);
+	hears_nothing(r->monitor);
+	engine_lease_go(&r->engine);
+	hear(r->control, IPC_LEASE_RESET, &(struct ipc_message){ .kind = 0 }, NULL);
+	say(r, &m);
+	hear_error(r, "unknown-pairing");
+}
+
 #define RIG_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -436,6 +456,7 @@ int main(void)
 		RIG_TEST(five_minutes),
 		RIG_TEST(one_at_a_time),
 		RIG_TEST(from_elsewhere),
+		RIG_TEST(nobody_is_judged_before_all_is_known),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
