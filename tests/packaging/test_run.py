@@ -16,7 +16,7 @@ START = textwrap.dedent("""\
     start() {
         python3 /run/start.py "$@" >/run/log 2>&1 & pid=$!
         for i in $(seq 200); do grep -q 'add a machine' /run/log && break; kill -0 $pid || break; sleep 0.1; done
-        for i in $(seq 20); do grep -q 'From outside' /run/log && break; sleep 0.1; done
+        for i in $(seq 4); do grep -q 'From outside' /run/log && break; sleep 0.1; done
     }
     ctrl_c() { kill -INT -- -$pid; wait $pid && echo stopped || echo "ended $?"; }
     link() { sed -n 's|^\\(http://.*#.*\\..*\\)$|\\1|p' /run/log; }
