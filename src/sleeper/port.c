@@ -8,7 +8,8 @@
 #include <unistd.h>
 
 #define DEPTH_MAX 4 /* a VLAN on a bridge on a bond on a card */
-#define FOLDER "/sys/class/net/%s"
+#define SYSFS "/sys/class/net"
+#define PATH_SIZE 256
 
 const char *port_wake_name(enum port_wake w)
 {
@@ -99,15 +100,15 @@ size_t port_addresses(const struct net_interface *i, struct addr ret[static SPEC
 
 /* --- what is below it --- */
 
-static bool is_hardware(const char *name)
+static bool is_hardware(const char *sysfs, const char *name)
 {
-	char path[64];
+	char path[PATH_SIZE];
 
-	(void)snprintf(path, sizeof(path), FOLDER "/device", name);
+	(void)snprintf(path, sizeof(path), "%s/%s/device", sysfs, name);
 	return access(path, F_OK) == 0;
 }
 
-static void add_physical(struct port *p, const struct port *old, const char *name)
+static void add_physical(struct port *p, const char *name)
 {
 	struct port_physical *to = &p->physical[p->physical_n];
 
@@ -119,33 +120,46 @@ static void add_physical(struct port *p, const struct port *old, const char *nam
 		return;
 	p->physical_n++;
 	*to = (struct port_physical){ .wake = PORT_WAKE_UNKNOWN };
-	for (size_t i = 0; i < old->physical_n; i++) {
-		if (strcmp(old->physical[i].name, name) == 0)
-			*to = old->physical[i];
-	}
 	memcpy(to->name, name, strlen(name) + 1);
 }
 
 /* Follows the links lower_NAME that bridges, bonds, VLANs and teams have in sysfs. */
-static void look_below(struct port *p, const struct port *old, const char *name, int depth)
+static void look_below(struct port *p, const char *sysfs, const char *name, int depth)
 {
-	char path[64];
+	char path[PATH_SIZE];
 	struct dirent *e;
 	DIR *d;
 
-	if (is_hardware(name)) {
-		add_physical(p, old, name);
+	if (is_hardware(sysfs, name)) {
+		add_physical(p, name);
 		return;
 	}
-	(void)snprintf(path, sizeof(path), FOLDER, name);
+	(void)snprintf(path, sizeof(path), "%s/%s", sysfs, name);
 	d = depth < DEPTH_MAX ? opendir(path) : NULL;
 	/* cppcheck-suppress readdirCalled ; one thread reads this stream */
 	while (d && (e = readdir(d))) {
 		if (strncmp(e->d_name, "lower_", 6) == 0 && strlen(e->d_name + 6) < NETLINK_NAME)
-			look_below(p, old, e->d_name + 6, depth + 1);
+			look_below(p, sysfs, e->d_name + 6, depth + 1);
 	}
 	if (d)
 		closedir(d);
+}
+
+void port_hardware(struct port *p, const char *sysfs, const char *name)
+{
+	p->physical_n = 0;
+	look_below(p, sysfs, name, 0);
+}
+
+/* What arm.h knows of the same hardware stays. */
+static void keep_known(struct port *p, const struct port *old)
+{
+	for (size_t i = 0; i < p->physical_n; i++) {
+		for (size_t k = 0; k < old->physical_n; k++) {
+			if (strcmp(p->physical[i].name, old->physical[k].name) == 0)
+				p->physical[i] = old->physical[k];
+		}
+	}
 }
 
 void port_look(struct port *p, const struct net_interface *i)
@@ -159,6 +173,7 @@ void port_look(struct port *p, const struct net_interface *i)
 	memcpy(p->interface, i->link.name, sizeof(p->interface));
 	p->mac = i->link.mac;
 	p->carrier = i->link.carrier;
-	look_below(p, &old, i->link.name, 0);
+	port_hardware(p, SYSFS, i->link.name);
+	keep_known(p, &old);
 	p->addresses_n = port_addresses(i, p->addresses);
 }

@@ -59,6 +59,8 @@ const struct net_interface *port_choose(const struct net_view *v, const char *na
 					const struct addr *guard);
 /* Fills everything but what arm.h knows (wake, permanent, secureon), which is kept where the hardware is the same. */
 void port_look(struct port *p, const struct net_interface *i);
+/* The hardware below `name`, as that folder (/sys/class/net) shows it. */
+void port_hardware(struct port *p, const char *sysfs, const char *name);
 /* The addresses of an interface that are worth guarding, best first: IPv4, stable, link-local, temporary, deprecated. */
 size_t port_addresses(const struct net_interface *i, struct addr ret[static SPEC_ADDRESSES_MAX]);
 

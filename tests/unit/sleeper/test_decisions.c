@@ -13,6 +13,8 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -149,6 +151,38 @@ static void test_addresses(void **state)
 		assert_string_not_equal(addr_format(&got[n], text), "2001:db8::dead");
 }
 
+/* A VLAN on a bridge with a bond of two cards and a virtual machine's port below it. */
+static void test_hardware(void **state)
+{
+	char folder[] = "/tmp/rouse-sysfs-XXXXXX";
+	char command[512];
+	struct port p = { .physical_n = 3 };
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	(void)snprintf(command, sizeof(command),
+		       "cd %s && mkdir -p vlan/lower_br br/lower_bond br/lower_tap bond/lower_eth0 "
+		       "bond/lower_eth1 eth0/device eth1/device tap wifi/device loop/lower_loop",
+		       folder);
+	assert_int_equal(system(command), 0);
+	port_hardware(&p, folder, "vlan");
+	assert_int_equal(p.physical_n, 2);
+	assert_true(strcmp(p.physical[0].name, p.physical[1].name) != 0);
+	for (size_t i = 0; i < 2; i++)
+		assert_memory_equal(p.physical[i].name, "eth", 3);
+	port_hardware(&p, folder, "eth1");
+	assert_int_equal(p.physical_n, 1);
+	assert_string_equal(p.physical[0].name, "eth1");
+	port_hardware(&p, folder, "tap");
+	assert_int_equal(p.physical_n, 0);
+	port_hardware(&p, folder, "loop");
+	assert_int_equal(p.physical_n, 0);
+	port_hardware(&p, folder, "none");
+	assert_int_equal(p.physical_n, 0);
+	(void)snprintf(command, sizeof(command), "rm -r %s", folder);
+	assert_int_equal(system(command), 0);
+}
+
 static void test_ends(void **state)
 {
 	char host[ENDS_HOST];
@@ -222,7 +256,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_arm),	  cmocka_unit_test(test_jobs),
 		cmocka_unit_test(test_addresses), cmocka_unit_test(test_ends),
-		cmocka_unit_test(test_options),
+		cmocka_unit_test(test_options),	  cmocka_unit_test(test_hardware),
 	};
 
 	return cmocka_run_group_tests_name("sleeper/decisions", tests, NULL, NULL);
