@@ -491,6 +491,11 @@ static void request_sleep(struct engine *e, const struct ipc_message *m)
 		engine_result(e, m->request, RESULT_ALREADY_ASLEEP, machine_id(machine), "");
 		return;
 	}
+	/* It has said goodbye, and is on its way. */
+	if (machine_state_of(machine) == MACHINE_DROWSY) {
+		engine_result(e, m->request, RESULT_OK, machine_id(machine), "");
+		return;
+	}
 	engine_put_asker(m->name.uid, who);
 	code = engine_lease_ask(e, machine, m->request, who, &number);
 	if (code == RESULT_NO_SLEEPER)
