@@ -92,13 +92,14 @@ def main():
     args = parser(__doc__)
     args.add_argument("--count", type=int, default=20)
     args.add_argument("--rest", type=int, default=60, help="seconds of watching the daemon do nothing")
+    args.add_argument("--network", choices=NETWORKS, action="append", help="only this one (default: both)")
     args = args.parse_args()
     reason = box.unavailable()
     if reason:
         print(f"cannot be measured here: {reason}", file=sys.stderr)
         return 1
     report = Report("goodbyes of a whole Debian", "s")
-    for network in NETWORKS:
+    for network in args.network or NETWORKS:
         for way in WAYS:
             goes(report, args.count, network, way)
         for way in ("poweroff", "suspend"):
