@@ -66,6 +66,7 @@ struct config {
 	uint64_t idle_load; /* hundredths, or CONFIG_OFF */
 	uint64_t idle_pressure; /* hundredths of a percent, or CONFIG_OFF */
 	uint64_t idle_disk, idle_network; /* bytes a second, or CONFIG_OFF */
+	uint64_t idle_lease; /* 0: ignore, 1: need: no sleep that nobody could end */
 	uint64_t idle_timers; /* 0: ignore, 1: wake */
 	uint64_t idle_timer_near; /* no sleep shorter than that */
 	struct config_names idle_units, idle_processes, idle_wake_for;

@@ -122,6 +122,7 @@ static const struct config_type rules = { true, parse_rule, print_rules };
 
 static const char *const wakes[] = { "arm", "leave", NULL };
 static const char *const sessions[] = { "ignore", "active", "any", NULL };
+static const char *const needs[] = { "ignore", "need", NULL };
 static const char *const obeys[] = { "ignore", "obey", NULL };
 static const char *const timers[] = { "ignore", "wake", NULL };
 static const char *const levels[] = { "error", "warning", "notice", "info", "debug", NULL };
@@ -145,6 +146,7 @@ const struct config_key config_keys[] = {
 	{ "idle", "after", &duration, AT(idle_after), "off", 10 * SECOND, 0, NULL },
 	{ "idle", "grace", &duration, AT(idle_grace), "10min", 0, 86400 * SECOND, NULL },
 	{ "idle", "interval", &duration, AT(idle_interval), "30s", 5 * SECOND, 600 * SECOND, NULL },
+	{ "idle", "lease", &choice, AT(idle_lease), "need", 0, 0, needs },
 	{ "idle", "traffic", &config_bytes, AT(idle_traffic), "1KiB", 1, 1U << 30, NULL },
 	{ "idle", "sessions", &choice, AT(idle_sessions), "active", 0, 0, sessions },
 	{ "idle", "inhibitors", &choice, AT(idle_inhibitors), "obey", 0, 0, obeys },

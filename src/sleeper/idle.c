@@ -1,6 +1,7 @@
 #include "sleeper/idle.h"
 
 #include "sleeper/control.h"
+#include "sleeper/guard.h"
 #include "sleeper/idle_parts.h"
 #include "sleeper/rtc.h"
 #include "sys/clock.h"
@@ -27,6 +28,30 @@ static struct idle_settings settings_of(const struct sleeper_idle *i)
 
 /* --- what was found --- */
 
+/* Asleep without a guard nobody reaches it. */
+static void tell_lease(struct sleeper_idle *i, struct evidences *to)
+{
+	const struct sleeper *s = i->s;
+	const char *error = guard_error(s->guard);
+	struct evidence *e;
+	struct text t;
+
+	if (!s->config->idle_lease)
+		return;
+	e = evidence_add(to, "lease", &t);
+	if (guard_lease_state(s->guard) == GUARD_HELD) {
+		text_string(&t, "the guard stands in");
+	} else if (!s->state.paired && s->config->guard[0]) {
+		text_string(&t, "no pairing, but a guard that is told");
+	} else {
+		e->is.said = IDLE_POSTPONES;
+		text_string(&t, "no guard stands in, so nobody could wake it: ");
+		text_string(&t, !s->state.paired ? "not paired (rouse setup)"
+				: error		 ? error
+						 : "no connection to the guard");
+	}
+}
+
 static void tell_all(struct sleeper_idle *i, uint64_t now_us, const struct idle_asker *asker,
 		     struct evidences *to)
 {
@@ -34,6 +59,7 @@ static void tell_all(struct sleeper_idle *i, uint64_t now_us, const struct idle_
 	bool from = logins_host_of(i, asker, &host);
 
 	to->n = 0;
+	tell_lease(i, to);
 	traffic_tell(i, now_us, from ? &host : NULL, to);
 	logins_tell(i, now_us, asker, to);
 	here_look(i, now_us, to);

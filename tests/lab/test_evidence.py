@@ -104,6 +104,7 @@ def test_open_connections_are_not_traffic(lan, box, sockets):
         pairs[2][0].sendall(b"x" * 5000)            # not a service that is on
         time.sleep(0.2)
         checks, idle = why(sleeper)
+        assert checks["lease"]["postpones"] and "nobody could wake it: not paired" in checks["lease"]["text"]
         assert checks["traffic"] == {"check": "traffic", "busy": False, "postpones": False,
                                      "text": "2 connections open, no data", "since": None}
         time.sleep(3)

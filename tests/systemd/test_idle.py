@@ -160,6 +160,7 @@ def test_sleeps_by_itself_and_not_again_at_once(make_scene, tmp_path):
 
 def test_the_guard_asks_and_the_machine_decides(make_scene, tmp_path):
     scene, _ = scene_with(make_scene, tmp_path, paired=True)
+    assert why(scene)[0]["lease"]["text"] == "the guard stands in"
     scene.box.run("systemd-run", "--unit=work.service", "sleep", "60")
     refused = scene.guard.rouse("sleep", "nas", check=False)
     assert refused.returncode == 1 and "work.service is active" in refused.stderr, refused
