@@ -78,7 +78,7 @@ export function savedText(seconds, watts) {
 
 /* [name, how long it slept, what that saved] of each { machine, seconds }, then of all together. */
 export function sleptTexts(slept, now) {
-	const hours = (seconds) => (seconds < 60 ? 'not yet asleep' : `${few(seconds / 3600)} h`);
+	const hours = (seconds) => (seconds < 1 ? 'not yet asleep' : seconds < 60 ? 'less than a minute' : `${few(seconds / 3600)} h`);
 	const day = ({ since }) => (since === null ? '' : ` since ${dayText(since, now).replace(/^[TY]/, (c) => c.toLowerCase())}`);
 	const texts = slept.map(({ machine, seconds }) => [machine.name, hours(seconds) + (seconds < 60 ? '' : day(machine.slept)),
 		machine.watts === null ? 'watts not set' : savedText(seconds, machine.watts)]);

@@ -102,6 +102,7 @@ test('energy is hours times watts, and says so', () => {
 
 	assert.deepEqual(words.sleptTexts(slept, now), [['nas', '294 h since 3 Nov', '294 h × 38 W ÷ 1000 = 11.2 kWh'], ['pc', '6 h', 'watts not set'],
 		['new', 'not yet asleep', '0 h × 5 W ÷ 1000 = 0 kWh'], ['All together', '300 h', '11.2 kWh']]);
+	assert.equal(words.sleptTexts([{ ...slept[2], seconds: 3 }], now)[0][1], 'less than a minute');
 });
 
 test('results say what happened and what to do', () => {
