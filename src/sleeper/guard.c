@@ -158,11 +158,11 @@ void guard_failed(struct guard *g, enum guard_lease verdict, const char *problem
 		(void)snprintf(g->problem, sizeof(g->problem), "%s", problem);
 	}
 	if (held) {
-		/* It was there: look again where it is now. */
+		/* It was there: look again where it is now. One that does not want us is not asked every second. */
+		uint64_t wait = verdict == GUARD_REFUSED ? BACKOFF_MOST_US : BACKOFF_LEAST_US;
+
 		guard_stand(g, verdict, problem);
-		again_after(g, g->leaving.on
-				       ? 0
-				       : BACKOFF_LEAST_US / 2 + entropy_u32() % BACKOFF_LEAST_US);
+		again_after(g, g->leaving.on ? 0 : wait / 2 + entropy_u32() % wait);
 		return;
 	}
 	try_next(g);
@@ -316,6 +316,9 @@ static void again_due(void *context)
 
 void guard_kick(struct guard *g, enum lease_why why)
 {
+	/* A goodbye that is still on its way would come behind the hello. */
+	if (g->leaving.say == SAY_GOODBYE)
+		guard_leaving_over(g, -ECANCELED, "the machine is awake");
 	g->gone = false;
 	g->why = why;
 	g->backoff_us = BACKOFF_LEAST_US;

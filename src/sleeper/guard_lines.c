@@ -62,9 +62,12 @@ void guard_lines_lease(struct guard *g, enum lease_why why)
 	if (g->leaving.on && g->leaving.say == SAY_GOODBYE)
 		return;
 	sleeper_describe(g->s, &said.spec);
-	g->said = said.spec;
 	loop_timer_set(&g->change, UINT64_MAX);
 	loop_timer_set(&g->renew, clock_monotonic_us() + LEASE_RENEW_SECONDS * SECOND);
+	/* Network managers take addresses away after a wake; they come back as a change. */
+	if (said.spec.addresses_n == 0)
+		return;
+	g->said = said.spec;
 	must_say(g, &said);
 }
 
@@ -83,6 +86,9 @@ void guard_lines_leave(struct guard *g)
 
 	if (said.say == SAY_GOODBYE)
 		sleeper_describe(g->s, &said.spec);
+	/* The addresses are gone already: those of the lease are meant. */
+	if (said.say == SAY_GOODBYE && said.spec.addresses_n == 0)
+		said.spec = g->said;
 	must_say(g, &said);
 }
 

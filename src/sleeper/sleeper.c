@@ -143,7 +143,9 @@ static void leaving_over(void *context, int result, const char *text)
 		s->phase = SLEEPER_UP;
 	else
 		s->phase = SLEEPER_GONE;
-	if (result < 0)
+	if (result == -ENOTCONN)
+		log_debug("no goodbye: %s", text);
+	else if (result < 0)
 		log_warning("goodbye (%s) did not reach the guard: %s", lease_why_name(life->why),
 			    text);
 	else

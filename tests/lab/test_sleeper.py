@@ -1,6 +1,7 @@
 """rouse-sleeper without logind: the lease, its loss and its return, goodbyes by hand, guards that lie. (Suspend, shutdown and
 reboot are proven in a real systemd.)"""
 
+import concurrent.futures
 import os
 import time
 
@@ -121,6 +122,33 @@ def test_nothing_follows_a_goodbye(box):
         assert goodbye(sleeper).returncode != 0
         first = guard.words().index("goodbye suspend")
         assert not [word for word in guard.words()[first:] if word.startswith("lease")], guard.words()
+
+
+def test_awake_while_the_goodbye_is_on_its_way(box):
+    """It is given up: behind the hello it would be wrong."""
+    sleeper, guard = running(box)
+    with sleeper, guard:
+        sleeper.wait_log("stands in")
+        guard.lie = "mute"
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            out = pool.submit(goodbye, sleeper)
+            guard.wait("goodbye suspend")
+            guard.lie = None
+            assert sleeper.errand("--hello").returncode == 0
+            assert out.result().returncode != 0
+        guard.wait("lease resume")
+        time.sleep(2)
+        assert guard.words()[-1] == "lease resume" and guard.words().count("goodbye suspend") == 1, guard.words()
+
+
+def test_addresses_come_late(box):
+    box.ns.ip("addr flush dev eth0")
+    sleeper, guard = running(box)
+    with sleeper, guard:
+        sleeper.wait_log("no way to the guard|no guard")
+        box.ns.ip(f"addr add {box.v4}/24 brd + dev eth0")
+        sleeper.wait_log("stands in", timeout=5)
+        assert guard.said[0][1]["addresses"] == [box.v4]
 
 
 def test_goodbye_over_a_connection_that_died(box):
