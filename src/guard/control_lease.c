@@ -35,6 +35,7 @@ struct sleeper {
 	bool proved;
 	bool leaving; /* its last line is out; what it still sends is thrown away */
 	bool over; /* to be freed */
+	bool told; /* the engine knows that it ended */
 	struct loop_watch watch;
 	struct control_deadline deadline;
 	uint64_t since_us;
@@ -95,21 +96,36 @@ static void tell_engine(struct sleeper *s, const struct ipc_message *m, const ch
 			     "the engine does not take requests any more");
 }
 
-/* It went away; the engine does not know yet. */
-static void gone(struct sleeper *s)
+/*
+ * No line of it comes to the engine behind this. It is said also when the end was the engine's own word: lines that were on
+ * their way then may have begun something anew there.
+ */
+static void tell_end(struct sleeper *s)
 {
 	struct ipc_message m = { .kind = IPC_LEASE_GONE, .id = s->connection };
 
-	if (!s->over && !s->leaving)
-		tell_engine(s, &m, NULL, 0);
+	if (s->told)
+		return;
+	s->told = true;
+	tell_engine(s, &m, NULL, 0);
+}
+
+static void gone(struct sleeper *s)
+{
+	tell_end(s);
 	over(s);
+}
+
+/* It may take what it was told last, but not for ever: whoever does not read would keep its place. */
+static void begin_leaving(struct sleeper *s)
+{
+	tell_end(s);
+	s->leaving = true;
+	control_deadline_set(s->control, &s->deadline, clock_monotonic_us() + GOODBYE_US);
 }
 
 static void leave(struct sleeper *s)
 {
-	s->leaving = true;
-	if (s->out_n > 0)
-		return;
 	if (shutdown(s->fd, SHUT_WR) < 0) {
 		over(s);
 		return;
@@ -163,7 +179,6 @@ static void say(struct sleeper *s, const char *bytes, size_t n)
 /* What needs no engine to be seen as wrong. */
 static void refuse(struct sleeper *s, const char *word, const char *why)
 {
-	struct ipc_message m = { .kind = IPC_LEASE_GONE, .id = s->connection };
 	struct lease_opening o = { .kind = LEASE_ERROR };
 	struct text w = text_over(o.word, sizeof(o.word));
 	struct text t = text_over(o.text, sizeof(o.text));
@@ -175,8 +190,7 @@ static void refuse(struct sleeper *s, const char *word, const char *why)
 	text_string(&w, word);
 	text_string(&t, why);
 	n = lease_opening_write(&o, line, sizeof(line));
-	tell_engine(s, &m, NULL, 0);
-	s->leaving = true;
+	begin_leaving(s);
 	if (n > 0)
 		say(s, line, (size_t)n);
 }
@@ -256,11 +270,18 @@ static void keep_rest(struct sleeper *s, const char *bytes, size_t n)
 /* n bytes that came in, with what there was of a line. */
 static void take_bytes(struct sleeper *s, const char *bytes, size_t n)
 {
+	static const char too_long[] = "a line has at most 16384 bytes";
+
 	while (n > 0 && !s->leaving && !s->over) {
 		const char *end = memchr(bytes, '\n', n);
 
 		if (!end)
 			break;
+		/* Before it goes on: to the engine a longer one would be no message of ours. */
+		if (end - bytes >= LEASE_LINE_MAX) {
+			refuse(s, "invalid", too_long);
+			return;
+		}
 		if (!within_rate(s)) {
 			refuse(s, "busy", "too many lines at once");
 			return;
@@ -272,7 +293,7 @@ static void take_bytes(struct sleeper *s, const char *bytes, size_t n)
 	if (s->leaving || s->over)
 		return;
 	if (n >= LEASE_LINE_MAX)
-		refuse(s, "invalid", "a line has at most 16384 bytes");
+		refuse(s, "invalid", too_long);
 	else
 		keep_rest(s, bytes, n);
 }
@@ -387,7 +408,8 @@ void control_lease_send(struct control *c, const struct ipc_message *m)
 		c->sleepers_unproved--;
 		control_deadline_clear(c, &s->deadline);
 	}
-	s->leaving = m->lease_line.close;
+	if (m->lease_line.close)
+		begin_leaving(s);
 	if (m->lease_line.length)
 		say(s, (const char *)ipc_packet(m), m->lease_line.length);
 	else if (s->leaving)
@@ -396,5 +418,5 @@ void control_lease_send(struct control *c, const struct ipc_message *m)
 
 void control_lease_reset(struct control *c)
 {
-	list_each(it, &c->sleepers) over(container_of(it, struct sleeper, in));
+	list_each(it, &c->sleepers) gone(container_of(it, struct sleeper, in));
 }

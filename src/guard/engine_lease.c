@@ -290,6 +290,19 @@ static void answer_nonsense(struct leases *l, struct session *s, uint64_t of, co
 	session_tell(l, s, &t);
 }
 
+/* Does a goodbye wait behind its first line? */
+static bool goodbye_waits(const struct session *s)
+{
+	list_each(it, &s->lines)
+	{
+		const struct line *n = container_of(it, struct line, in);
+
+		if (it != s->lines.next && n->said.say == SAY_GOODBYE)
+			return true;
+	}
+	return false;
+}
+
 static void take_line(struct leases *l, struct session *s, const char *json, size_t n,
 		      struct moment now)
 {
@@ -355,10 +368,10 @@ static void on_gone(struct leases *l, uint32_t connection)
 {
 	struct session *s = find_session(l, connection);
 
+	/* Whoever makes no sense may have begun both. */
 	if (s)
 		end_session(l, s);
-	else
-		(void)code_gone(l, connection);
+	code_gone(l, connection);
 }
 
 static void reset(struct leases *l)
@@ -430,6 +443,9 @@ bool engine_lease_checked(struct engine *e, const struct ipc_message *m, struct 
 		}
 		if (!list_empty(&s->lines) && n->step == LINE_CHECKED && n->request == m->request) {
 			take_checked(l, s, n, &m->result, now);
+			n = container_of(s->lines.next, struct line, in);
+			if (goodbye_waits(s) && n->step == LINE_ASKED)
+				take_asked(l, s, n, true, now);
 			go_on(l, s, now);
 			break;
 		}
@@ -464,6 +480,9 @@ void engine_lease_heard(struct engine *e, const struct addr *a, const struct mac
 		return;
 	e->leases->due_known = false;
 	take_heard(e->leases, a, mac, now);
+	/* What came behind a line that is over now. */
+	list_each_safe(it, &e->leases->sessions)
+		go_on(e->leases, container_of(it, struct session, in), now);
 }
 
 /* --- time --- */

@@ -115,7 +115,7 @@ int code_init(struct leases *l);
 /* An exchange's part of what engine_lease.c gets for all connections. */
 void code_opening(struct leases *l, const struct ipc_lease_opening *o);
 bool code_checked(struct leases *l, const struct ipc_message *m);
-bool code_gone(struct leases *l, uint32_t connection);
+void code_gone(struct leases *l, uint32_t connection);
 void code_open(struct leases *l, uint32_t request, struct moment now);
 /* Nobody waits for it any more. */
 void code_close(struct leases *l);

@@ -35,6 +35,18 @@ struct machine *lease_machine(const struct leases *l, const struct paired *p)
 	return home_by_mac(l->engine->home, &p->pairing.mac);
 }
 
+/* Also those that have proved nothing yet: their keys are of a pairing that is no more. */
+static void break_all(struct leases *l, const struct paired *p, const char *word, const char *text)
+{
+	list_each_safe(it, &l->sessions)
+	{
+		struct session *s = container_of(it, struct session, in);
+
+		if (s->paired == p)
+			session_break(l, s, word, text);
+	}
+}
+
 void engine_paired(struct engine *e, const struct pairing *p)
 {
 	struct leases *l = e->leases;
@@ -50,8 +62,8 @@ void engine_paired(struct engine *e, const struct pairing *p)
 			return;
 		}
 		l->paired[l->paired_n++] = known;
-	} else if (known->session) {
-		session_break(l, known->session, "replaced", "the machine was paired anew");
+	} else {
+		break_all(l, known, "replaced", "the machine was paired anew");
 	}
 	known->pairing = *p;
 	known->test.step = TEST_NONE;
@@ -72,13 +84,7 @@ void engine_unpaired(struct engine *e, const char *id)
 	if (!p)
 		return;
 	l->due_known = false;
-	list_each_safe(it, &l->sessions)
-	{
-		struct session *s = container_of(it, struct session, in);
-
-		if (s->paired == p)
-			session_break(l, s, "unpaired", "the guard ended the pairing");
-	}
+	break_all(l, p, "unpaired", "the guard ended the pairing");
 	while (l->paired[i] != p)
 		i++;
 	l->paired[i] = l->paired[--l->paired_n];

@@ -346,12 +346,12 @@ void code_stored(struct leases *l, const struct ipc_message *m)
 	end(l, &news);
 }
 
-bool code_gone(struct leases *l, uint32_t connection)
+void code_gone(struct leases *l, uint32_t connection)
 {
 	struct exchange *x = find(l->code, connection);
 
 	if (!x)
-		return false;
+		return;
 	/* It saw our tag and had nothing to say: its code is another one. */
 	if (x->step == EXCHANGE_ANSWERED)
 		failed(l, x);
@@ -359,7 +359,6 @@ bool code_gone(struct leases *l, uint32_t connection)
 		x->connection = 0;
 	else
 		wipe(x);
-	return true;
 }
 
 /* --- time --- */

@@ -29,13 +29,21 @@ class Code:
         self.first = self.next()
         self.code = self.first.get("pair", {}).get("code")
 
-    def next(self):
-        return json.loads(self.process.stdout.readline() or "{}")
+    def next(self, timeout=10):
+        impatient = threading.Timer(timeout, self.process.kill)
+        impatient.start()
+        try:
+            return json.loads(self.process.stdout.readline() or "{}")
+        finally:
+            impatient.cancel()
 
     def end(self, timeout=5):
         """(exit status, last answer)"""
-        lines = self.process.communicate(timeout=timeout)[0].splitlines()
-        return self.process.returncode, json.loads(lines[-1]) if lines else None
+        impatient = threading.Timer(timeout, self.process.kill)
+        impatient.start()
+        lines = self.process.stdout.read().splitlines()     # not communicate(): it forgets what next() read ahead
+        impatient.cancel()
+        return self.process.wait(5), json.loads(lines[-1]) if lines else None
 
     def wrong(self):
         return f"{(int(self.code) + 1) % 1000000:06}"
@@ -398,6 +406,9 @@ def test_asked_to_sleep(lan):
         helper.join()
         assert json.loads(said.stdout)["result"] == result and said.returncode == (0 if result == "ok" else 1)
         assert text in said.stdout
+    s.goodbye()
+    assert guard.rouse("sleep", "nas").stdout == "nas: goes to sleep\n", "it is on its way"
+    s.hold("resume")
     s.lease.close()
     netns.wait_until(lambda: guard.status("nas")["sleeper"]["lease"] == "none", 2, what="lease gone")
     said = guard.rouse("sleep", "nas", "--json", check=False)
@@ -480,6 +491,97 @@ def test_who_says_nothing_right_is_sent_away(lan):
             flood.lines.write(b"x" * 1000)
     assert s.lease.lease(s.about())["result"] == "ok"
     assert "control" in guard.roles() and guard.process.poll() is None
+
+
+def test_a_try_is_counted_however_it_ends(lan):
+    """Whoever saw the guard's tag knows whether his guess was right: he cannot keep the guard's person from hearing of it."""
+    nas = lan.machine("nas", boot=None)
+    guard = lan.guard([])
+    s = Sleeper(guard, nas)
+    opening = sleeper.compact({"rouse": 1, "lease": {"pairing": sleeper.b64(bytes(9)), "nonce": sleeper.b64(bytes(32))}})
+    with code(guard) as shown:
+        patience = threading.Timer(20, shown.process.kill)     # nobody is told: an end, and no answer
+        patience.start()
+        for left, nonsense in ((2, "x"), (1, opening), (0, None)):
+            half = sleeper.Half("sleeper", shown.wrong(), os.urandom(16), nas.mac, nas.name)
+            pair = sleeper.compact({"rouse": 1, "pair": {"session": sleeper.b64(half.session), "mac": nas.mac,
+                                                         "share": sleeper.b64(half.share), "name": nas.name}})
+            with nas.ns.entered():
+                lines = sleeper.Lines(guard.host.v4, 13717)
+            lines.write(pair)
+            assert "tag" in lines.hear()["pair"]
+            lines.write(nonsense or pair)
+            with pytest.raises(sleeper.Refused):
+                lines.hear()
+            assert shown.next()["pair"] == {"wrong_from": nas.v4, "tries": left}
+            lines.close()
+        patience.cancel()
+        assert shown.end()[1]["result"] == "spent"
+    s.pair()
+
+
+def test_an_old_key_is_worth_nothing(lan):
+    """A connection that was opened with the key of the pairing before, and proves it when there is a new one."""
+    nas = lan.machine("nas", boot=None)
+    guard = lan.guard([])
+    thief = Sleeper(guard, nas).pair()
+    waiting = thief.connect()
+    s = Sleeper(guard, nas).pair()
+    s.hold()
+    with pytest.raises((sleeper.Refused, OSError, EOFError)):
+        waiting.goodbye(s.about())
+    assert guard.state("nas") == "awake" and s.lease.lease(s.about())["result"] == "ok"
+
+
+def test_goodbye_close_behind_a_lease(lan):
+    """Both in one segment, the lease with addresses that nobody has: the goodbye does not wait for them, and is not forgotten."""
+    nas = lan.machine("nas", boot=None)
+    guard = lan.guard([nas], addresses={"nas": [nas.v4]})
+    s = Sleeper(guard, nas).pair()
+    s.hold()
+    about = s.about(addresses=[nas.v4, "192.0.2.151", "192.0.2.152"])
+    words = [s.lease.out.seal(sleeper.compact(w)) for w in (
+        {"say": "lease", "why": "change", **about}, {"say": "goodbye", "why": "suspend", **s.about(addresses=[nas.v4])})]
+    started = time.monotonic()
+    s.lease.lines.write("\n".join(words))
+    assert [s.lease.next()["result"] for _ in words] == ["ok", "ok"]
+    assert time.monotonic() - started < 0.6 and guard.state("nas") == "drowsy"
+
+
+def test_no_line_ends_control(lan):
+    """A line that is too long, and comes so that nobody sees it grow: from anybody, and from who is paired."""
+    nas = lan.machine("nas", boot=None)
+    guard = lan.guard([])
+    s = Sleeper(guard, nas).pair()
+    roles = guard.roles()
+    with guard.dial(lan.client) as sock:
+        for part in (b' {"rouse":1}', b"x" * 16000, b"x" * 16000 + b"\n"):
+            sock.sendall(part)
+            time.sleep(0.2)
+        assert json.loads(sock.recv(4096))["error"] == "invalid"
+    lease = s.connect()
+    lease.lines.write(b"x" * 16000)
+    time.sleep(0.2)
+    lease.lines.write(b"x" * 16000 + b"\n")
+    assert ended(lease) == "invalid"
+    s.hold()
+    assert guard.roles() == roles and "malformed" not in guard.log(), guard.log()
+
+
+def test_nobody_takes_the_places_of_leases(lan):
+    """What was opened and made no sense then is over: otherwise a thousand of them leave no place for a lease."""
+    nas = lan.machine("nas", boot=None)
+    guard = lan.guard([])
+    s = Sleeper(guard, nas).pair()
+    opening = sleeper.compact({"rouse": 1, "lease": {"pairing": s.ident, "nonce": sleeper.b64(bytes(32))}})
+    for n in range(1400):           # there are places for 1280
+        with guard.dial(nas) as sock:
+            sock.sendall(f"{opening}\n{opening}\n".encode())
+            said = b""
+            while more := sock.recv(4096):
+                said += more
+        assert b'"busy"' not in said, n
+    s.hold()
 
 
 def test_full_disk(lan):
