@@ -425,6 +425,11 @@ static void look_again(struct control *c, const struct addr *peer)
 	control_registration_reap(c);
 }
 
+static bool all_places_taken(const struct control *c)
+{
+	return c->registrations_n + c->sleepers_unproved >= c->settings.connections_max;
+}
+
 static void receive(struct control *c, int fd, const struct sockaddr_storage *from)
 {
 	struct addr peer = peer_of(from);
@@ -436,7 +441,10 @@ static void receive(struct control *c, int fd, const struct sockaddr_storage *fr
 			  "Too many connections at once from this address; please try again.");
 		return;
 	}
-	if (c->registrations_n + c->sleepers_unproved >= c->settings.connections_max) {
+	/* Those that are over count as long as they are there. */
+	if (all_places_taken(c))
+		control_registration_reap(c);
+	if (all_places_taken(c)) {
 		if (!push_one_out(c, &peer)) {
 			turn_away(fd, &peer, "Too many connections at once; please try again.");
 			return;

@@ -6,6 +6,7 @@
 #include "proto/keys.h"
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -263,6 +264,54 @@ static void limits(void **state)
 	rig_stop(&r);
 }
 
+#define OPENING                                                           \
+	"{\"rouse\":1,\"lease\":{\"pairing\":\"yMnKy8zNzs_Q\",\"nonce\":" \
+	"\"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8\"}}\n"
+
+/* After a restart of the guard they all come at once; each is one connection, not two. */
+static void sleepers_that_come_at_once(void **state)
+{
+	struct ipc_settings s = { .register_mode = REGISTER_SELF,
+				  .connections_max = 6,
+				  .connections_per_source = 2 };
+	struct ipc_message m;
+	struct rig r;
+	int fds[6];
+
+	(void)state;
+	rig_start(&r, &s);
+	assert_int_equal(kill(r.pid, SIGSTOP), 0);
+	for (int i = 0; i < 6; i++) {
+		char from[16];
+
+		snprintf(from, sizeof(from), "127.0.0.%d", i + 1);
+		fds[i] = rig_dial(&r, from);
+		rig_send_text(fds[i], OPENING);
+	}
+	assert_int_equal(kill(r.pid, SIGCONT), 0);
+	for (int i = 0; i < 6; i++) {
+		rig_hear(r.engine, IPC_LEASE_OPENING, &m);
+		assert_int_equal(m.lease_opening.opening.kind, LEASE_OPEN_LEASE);
+		assert_string_equal(m.lease_opening.opening.id, "yMnKy8zNzs_Q");
+	}
+	/* A seventh has no place, until one of them has proved its key. */
+	int seventh = rig_dial(&r, "127.0.0.7");
+
+	expect_reply(seventh, "Too many connections at once;");
+	m = (struct ipc_message){ .kind = IPC_LEASE_SEND,
+				  .lease_line.connection = m.lease_opening.connection,
+				  .lease_line.proved = 1 };
+	rig_say(r.engine, &m);
+	usleep(50000);
+	seventh = rig_dial(&r, "127.0.0.7");
+	rig_send_text(seventh, OPENING);
+	rig_hear(r.engine, IPC_LEASE_OPENING, &m);
+	for (int i = 0; i < 6; i++)
+		close(fds[i]);
+	close(seventh);
+	rig_stop(&r);
+}
+
 static void reset(int fd)
 {
 	struct linger hard = { .l_onoff = 1, .l_linger = 0 };
@@ -411,6 +460,7 @@ int main(void)
 		cmocka_unit_test(no_token_is_set),
 		cmocka_unit_test(anyone_and_off),
 		cmocka_unit_test(limits),
+		cmocka_unit_test(sleepers_that_come_at_once),
 		cmocka_unit_test(clients_that_reset_or_leave),
 		cmocka_unit_test(at_most_64_questions_at_once),
 		cmocka_unit_test(an_answer_counts_once),
