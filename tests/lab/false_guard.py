@@ -125,7 +125,7 @@ class FalseGuard:
                 assert unb64(tag.decode()) == good, f"line {counter} is not authentic"
                 thing = json.loads(text)
                 self.said.append((time.monotonic(), thing))
-                if self.lie == "mute" or thing["say"] == "answer":
+                if self.lie == "mute" or session.get("mute") or thing["say"] == "answer":
                     continue
                 refuse = self.lie == "refuse" and thing["say"] == "lease"
                 self._send(session, {"tell": "result", "of": counter, "result": "refused" if refuse else "ok",

@@ -5,6 +5,7 @@ import concurrent.futures
 import os
 import time
 
+import netns
 import pytest
 
 from false_guard import FalseGuard
@@ -149,6 +150,28 @@ def test_addresses_come_late(box):
         box.ns.ip(f"addr add {box.v4}/24 brd + dev eth0")
         sleeper.wait_log("stands in", timeout=5)
         assert guard.said[0][1]["addresses"] == [box.v4]
+
+
+def test_no_lease_without_an_address(box):
+    box.ns.ip("link add d0 type veth peer name d1", "link set d0 addrgenmode none up", "link set d1 up")
+    sleeper, guard = running(box, config={"interface": "d0"})
+    with sleeper, guard:
+        netns.wait_until(lambda: guard.openings, 5, what="a connection")
+        time.sleep(0.5)
+        assert not guard.said
+        box.ns.ip("addr add 198.51.100.7/24 dev d0")
+        assert guard.wait("lease change")["addresses"] == ["198.51.100.7"]
+
+
+def test_goodbye_over_a_connection_that_is_not_answered(box):
+    """Over a new one then, while there is time."""
+    sleeper, guard = running(box)
+    with sleeper, guard:
+        sleeper.wait_log("stands in")
+        guard.session["mute"] = True
+        out = goodbye(sleeper)
+        assert out.returncode == 0, sleeper.log()
+        assert len(guard.connections) == 2
 
 
 def test_goodbye_over_a_connection_that_died(box):
