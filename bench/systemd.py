@@ -93,7 +93,9 @@ def main():
     args.add_argument("--count", type=int, default=20)
     args.add_argument("--rest", type=int, default=60, help="seconds of watching the daemon do nothing")
     args.add_argument("--network", choices=NETWORKS, action="append", help="only this one (default: both)")
+    args.add_argument("--only", choices=[*WAYS, "slow", "stays", "rests"], action="append", help="only these rows")
     args = args.parse_args()
+    only = args.only or [*WAYS, "slow", "stays", "rests"]
     reason = box.unavailable()
     if reason:
         print(f"cannot be measured here: {reason}", file=sys.stderr)
@@ -101,12 +103,14 @@ def main():
     report = Report("goodbyes of a whole Debian", "s")
     for network in args.network or NETWORKS:
         for way in WAYS:
-            goes(report, args.count, network, way)
-        for way in ("poweroff", "suspend"):
+            if way in only:
+                goes(report, args.count, network, way)
+        for way in ("poweroff", "suspend") if "slow" in only else ():
             goes(report, args.count, network, way, delay=0.3)
-        for what in ("reboot", "restart", "upgrade"):
+        for what in ("reboot", "restart", "upgrade") if "stays" in only else ():
             stays(report, args.count, network, what)
-    rests(report, args.rest)
+    if "rests" in only:
+        rests(report, args.rest)
     netns.sweep()
     return report.finish(args)
 

@@ -123,7 +123,11 @@ class Scene:
         """The daemon runs, and the guard holds its lease."""
         self.wait_active()
         if self.paired:
-            netns.wait_until(lambda: self.lease() == "held", timeout, step=0.05, what="the lease")
+            try:
+                netns.wait_until(lambda: self.lease() == "held", timeout, step=0.05, what="the lease")
+            except TimeoutError as error:
+                raise TimeoutError(f"{error}: {self.sleeper({'command': 'status'})}\n{self.box.output()}\n"
+                                   f"{self.guard.log()[-2000:]}") from None
             self.guard.wait_state("nas", "awake", timeout=timeout)
 
     # What is done
