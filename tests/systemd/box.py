@@ -33,7 +33,7 @@ REBOOT = 133                # what systemd-nspawn --keep-unit exits with
 STATES = "freeze mem disk"
 IN_MODIFY = 0x2
 CGROUPS = "/sys/fs/cgroup"
-NAME = re.compile(r"^rouse-box-(\d+)-")
+NAME = re.compile(r"^rouse-(?:box|vm)-(\d+)-")
 HOOK = """#!/bin/sh
 # The sleep of the lab: until the gate is opened the machine has not resumed.
 [ "$1" = post ] && [ -p /sys/power/gate ] && read -r _ </sys/power/gate
@@ -85,6 +85,7 @@ def unavailable():
     unified = [path for path in groups if os.path.exists(path + "/cgroup.controllers")]
     if not unified:
         return f"no cgroup2 mounted at {CGROUPS} or below"
+    sweep()
     probe = f"{unified[0]}/rouse-box-{os.getpid()}-probe"
     try:
         os.mkdir(probe)
@@ -99,12 +100,16 @@ def unavailable():
 
 
 def sweep():
-    """Remove control groups of labs that are gone."""
+    """Remove control groups and folders of labs that were killed."""
     for base in _hierarchies():
         for name in os.listdir(base):
             match = NAME.match(name)
             if match and not os.path.exists(f"/proc/{match[1]}"):
                 _remove_group(os.path.join(base, name))
+    for name in os.listdir(tempfile.gettempdir()):
+        match = NAME.match(name)
+        if match and not os.path.exists(f"/proc/{match[1]}"):
+            shutil.rmtree(os.path.join(tempfile.gettempdir(), name), ignore_errors=True)
 
 
 def _remove_group(path):
