@@ -14,9 +14,10 @@ START = textwrap.dedent("""\
     os.execv("./run", ["./run", *sys.argv[1:]])
     EOF
     start() {
+        : >/run/log     # of an earlier start
         python3 /run/start.py "$@" >/run/log 2>&1 & pid=$!
         for i in $(seq 200); do grep -q 'add a machine' /run/log && break; kill -0 $pid || break; sleep 0.1; done
-        for i in $(seq 4); do grep -q 'From outside' /run/log && break; sleep 0.1; done
+        for i in $(seq 5); do grep -q 'From outside' /run/log && break; sleep 0.1; done
     }
     ctrl_c() { kill -INT -- -$pid; wait $pid && echo stopped || echo "ended $?"; }
     link() { sed -n 's|^\\(http://.*#.*\\..*\\)$|\\1|p' /run/log; }
@@ -36,11 +37,11 @@ def test_run_starts_guard_and_relay_joined():
         echo "sent $(cat /sys/class/net/lan1/statistics/rx_packets)"
         build/rouse add nas --mac 02:00:5e:00:53:01 --address 192.0.2.50 >/dev/null
         for i in $(seq 20); do build/rouse --home here status | grep nas && break; sleep 0.1; done
-        for pid_ in $(pgrep 'roused|rouse-relay'); do ps -o user=,args= -p $pid_; done
+        for pid_ in $(pgrep '^rouse'); do ps -o user=,args= -p $pid_; done
         stat -c '%a %U %n' /var/lib/rouse-run/link /var/lib/rouse-run/relay
         echo "sent later $(cat /sys/class/net/lan1/statistics/rx_packets)"
         ctrl_c
-        pgrep 'roused|rouse-relay' || echo none-left
+        pgrep '^rouse' || echo none-left
         start --interface lan0
         [ "$(link)" = "$first" ] && echo same-link
         for i in $(seq 50); do build/rouse --home here status | grep '^nas' && break; sleep 0.2; done
