@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,6 +17,7 @@
 #define SYSTEMD1 "org.freedesktop.systemd1"
 #define SYSTEMD1_PATH "/org/freedesktop/systemd1"
 #define SYSTEMD1_MANAGER "org.freedesktop.systemd1.Manager"
+#define DBUS "org.freedesktop.DBus"
 #define JOBS_US 500000
 #define AGAIN_US 60000000 /* after it refused the lock */
 
@@ -23,6 +25,7 @@ struct logind {
 	struct sleeper *s;
 	struct logind_user user;
 	struct loop_timer again;
+	char owner[64]; /* its unique name on the bus; empty: nobody has it */
 	int lock; /* -1: not ours */
 	bool leaving; /* released for good reason: not taken before the machine is back */
 	bool said; /* that there is no lock */
@@ -116,13 +119,40 @@ bool logind_is_there(const struct logind *l)
 
 /* --- signals --- */
 
+static void set_owner(struct logind *l, const char *name)
+{
+	(void)snprintf(l->owner, sizeof(l->owner), "%s", name);
+}
+
+/*
+ * Whether `who` said it. Any user may send any signal to a program of the bus, and the library does not know who has a name:
+ * its matches let everybody through who has none of his own.
+ */
+static bool is_of(sd_bus_message *m, const char *who)
+{
+	const char *sender = sd_bus_message_get_sender(m);
+
+	return sender && who[0] && strcmp(sender, who) == 0;
+}
+
+static int take_owner(sd_bus_message *m, void *context, sd_bus_error *error)
+{
+	const char *name = "";
+
+	(void)error;
+	/* Where nobody has it yet, NameOwnerChanged tells. */
+	if (!sd_bus_message_get_error(m) && sd_bus_message_read(m, "s", &name) >= 0)
+		set_owner(context, name);
+	return 0;
+}
+
 static int prepare_sleep(sd_bus_message *m, void *context, sd_bus_error *error)
 {
 	struct logind *l = context;
 	int begins;
 
 	(void)error;
-	if (sd_bus_message_read(m, "b", &begins) < 0)
+	if (!is_of(m, l->owner) || sd_bus_message_read(m, "b", &begins) < 0)
 		return 0;
 	if (begins)
 		l->user.sleeps(l->user.context);
@@ -138,6 +168,8 @@ static int prepare_shutdown(sd_bus_message *m, void *context, sd_bus_error *erro
 	int begins;
 
 	(void)error;
+	if (!is_of(m, l->owner))
+		return 0;
 	l->how = JOBS_NONE;
 	if (sd_bus_message_read(m, "b", &begins) < 0)
 		return 0;
@@ -156,6 +188,8 @@ static int prepare_how(sd_bus_message *m, void *context, sd_bus_error *error)
 	int begins;
 
 	(void)error;
+	if (!is_of(m, l->owner))
+		return 0;
 	l->how = JOBS_NONE;
 	if (sd_bus_message_read(m, "b", &begins) < 0 ||
 	    sd_bus_message_enter_container(m, 'a', "{sv}") < 0)
@@ -183,8 +217,9 @@ static int owner_changed(sd_bus_message *m, void *context, sd_bus_error *error)
 	const char *name, *was, *is;
 
 	(void)error;
-	if (sd_bus_message_read(m, "sss", &name, &was, &is) < 0)
+	if (!is_of(m, DBUS) || sd_bus_message_read(m, "sss", &name, &was, &is) < 0)
 		return 0;
+	set_owner(l, is);
 	if (is[0] && !l->leaving)
 		ask_lock(l);
 	else if (!is[0])
@@ -218,9 +253,13 @@ static void bus_up(void *context, sd_bus *bus)
 					      "PrepareForShutdown", prepare_shutdown, matched, l);
 	if (r >= 0)
 		r = sd_bus_add_match_async(bus, NULL,
-					   "type='signal',sender='org.freedesktop.DBus',"
+					   "type='signal',sender='" DBUS "',"
 					   "member='NameOwnerChanged',arg0='" LOGIN1 "'",
 					   owner_changed, matched, l);
+	/* Behind the match, so that no change is missed between the two. */
+	if (r >= 0)
+		r = sd_bus_call_method_async(bus, NULL, DBUS, "/org/freedesktop/DBus", DBUS,
+					     "GetNameOwner", take_owner, l, "s", LOGIN1);
 	if (r < 0)
 		log_warning("cannot listen on the system bus: %s", strerror(-r));
 	if (!l->leaving)
@@ -238,6 +277,7 @@ static void over(struct logind *l, int result, const char *text)
 
 static void bus_down(void *context)
 {
+	set_owner(context, "");
 	over(context, -ECONNRESET, "the system bus went away");
 }
 

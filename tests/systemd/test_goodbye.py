@@ -96,6 +96,21 @@ def test_without_a_pairing_goodbyes_are_wakupators(make_scene):
         assert scene.goodbyes() == number
 
 
+def test_only_logind_says_that_it_sleeps(make_scene):
+    """Any user may send a signal like logind's to the daemon alone."""
+    scene = make_scene()
+    names = [line.split()[0] for line in scene.box.run("busctl", "list", "--unique", "--no-legend").stdout.splitlines()
+             if "rouse-sleeper" in line.split()[2]]
+    assert names
+    for name, (member, begins) in itertools.product(names, (("PrepareForSleep", "true"), ("PrepareForShutdown", "true"))):
+        scene.box.run("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "busctl", "emit",
+                      f"--destination={name}", "/org/freedesktop/login1", "org.freedesktop.login1.Manager",
+                      member, "b", begins)
+    time.sleep(1)
+    assert scene.events("goodbye") == [] and scene.lease() == "held"
+    assert scene.go("suspend")[1] == 1
+
+
 def test_units_are_hardened_where_they_run(make_scene):
     scene = make_scene()
     for unit in ("rouse-sleeper.service", "rouse-sleeper-goodbye.service"):
