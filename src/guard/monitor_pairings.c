@@ -82,8 +82,14 @@ void pairings_pair(struct monitor *m, const struct ipc_message *q)
 static const struct pairing *find(const struct monitor *m, const char *name)
 {
 	struct store_machine machine;
-	const struct pairing *p;
+	uint32_t id = store_by_name(m->store, name);
+	const struct pairing *p = NULL;
 
+	/* Another one may have called itself so as well, when nobody was. */
+	if (id && store_machine(m->store, id, &machine) == 0)
+		p = store_pairing_of(m->store, &machine.spec.mac);
+	if (p)
+		return p;
 	for (size_t i = 0; (p = store_pairing(m->store, i)) != NULL; i++) {
 		if (strcmp(name_of(m, p, &machine), name) == 0)
 			return p;

@@ -520,6 +520,21 @@ def test_a_try_is_counted_however_it_ends(lan):
     s.pair()
 
 
+def test_unpair_means_the_machine_of_that_name(lan):
+    nas = lan.machine("nas", boot=None)
+    disk = lan.machine("disk", boot=None)
+    guard = lan.guard([])
+    first = Sleeper(guard, disk).pair("nas")        # and never had a lease
+    s = Sleeper(guard, nas).pair()
+    s.hold()
+    guard.rouse("unpair", "nas")
+    assert ended(s.lease) == "unpaired"
+    first.connect()
+    guard.rouse("unpair", "nas")
+    with refused("unknown-pairing"):
+        first.connect()
+
+
 def test_an_old_key_is_worth_nothing(lan):
     """A connection that was opened with the key of the pairing before, and proves it when there is a new one."""
     nas = lan.machine("nas", boot=None)
