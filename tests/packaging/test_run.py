@@ -4,9 +4,10 @@ import textwrap
 
 from test_packaging import LAN, needs_root, sandbox
 
+# No IPv6, which says things of its own: what goes onto the LAN is ours.
 # A terminal's Ctrl-C goes to everybody in the foreground: start() gives each ./run a group of its own.
 START = textwrap.dedent("""\
-    sysctl -qw net.ipv6.conf.lan0.disable_ipv6=1 net.ipv6.conf.lan1.disable_ipv6=1
+    sysctl -qw net.ipv6.conf.default.disable_ipv6=1
     cat >/run/start.py <<'EOF'
     import os, signal, sys
     signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -27,7 +28,7 @@ START = textwrap.dedent("""\
 
 @needs_root
 def test_run_starts_guard_and_relay_joined():
-    out = sandbox(LAN + START + textwrap.dedent("""\
+    out = sandbox(START + LAN + textwrap.dedent("""\
         start --interface lan0
         cat /run/log
         build/rouse relay --json
@@ -68,7 +69,7 @@ def test_run_starts_guard_and_relay_joined():
 @needs_root
 def test_run_goes_on_without_a_relay():
     """No port, another relay, none wanted: the guard runs as ever."""
-    out = sandbox(LAN + START + textwrap.dedent("""\
+    out = sandbox(START + LAN + textwrap.dedent("""\
         python3 - <<'EOF' & taken=$!
         import socket, time
         held = [socket.create_server(("", port)) for port in range(8080, 8100)]
