@@ -363,6 +363,17 @@ static bool nothing_new(const struct engine *e, const struct spec *said, const s
 	       (e->stores->count == 0 && spec_equal(said, known));
 }
 
+/* True: it is said that somebody else speaks for it. */
+static bool is_paired(struct engine *e, uint32_t request, const struct spec *s)
+{
+	if (!engine_lease_owns(e, s))
+		return false;
+	engine_result(e, request, RESULT_REFUSED, 0,
+		      "this machine is paired: only its own sleeper (rouse-sleeper) speaks "
+		      "for it and its addresses, until `rouse unpair` on the guard");
+	return true;
+}
+
 void engine_registration_verified(struct engine *e, uint32_t request,
 				  const struct ipc_registration *r, struct moment now)
 {
@@ -370,6 +381,9 @@ void engine_registration_verified(struct engine *e, uint32_t request,
 	struct ipc_machine im = { .interface = HOME_NO_INTERFACE, .spec = r->spec };
 	struct spec theirs;
 
+	/* It may have been paired while its addresses were looked at. */
+	if (is_paired(e, request, &r->spec))
+		return;
 	im.spec.origin = SPEC_REGISTERED;
 	if (known) {
 		machine_spec_of(known, &theirs);
@@ -399,12 +413,8 @@ static void request_register(struct engine *e, const struct ipc_message *m, stru
 			      "the guard is just starting; try again");
 		return;
 	}
-	if (engine_lease_owns(e, &m->registration.spec)) {
-		engine_result(e, m->request, RESULT_REFUSED, 0,
-			      "this machine is paired: only its own sleeper (rouse-sleeper) speaks "
-			      "for it and its addresses, until `rouse unpair` on the guard");
+	if (is_paired(e, m->request, &m->registration.spec))
 		return;
-	}
 	if (!m->registration.trusted) {
 		engine_verify(e, m->request, &m->registration);
 		return;

@@ -443,6 +443,38 @@ static void nobody_is_judged_before_all_is_known(void **state)
 	hear_error(r, "unknown-pairing");
 }
 
+/* Its addresses were being looked at when it was paired. */
+static void who_is_paired_is_not_registered_any_more(void **state)
+{
+	struct rig *r = *state;
+	const struct pairing p = { .id = "AAAAAAAAAAAA",
+				   .mac = { { 2, 0, 0, 0, 0, 5 } },
+				   .name = "nas" };
+	struct ipc_registration said = {
+		.goodbye = true,
+		.spec = { .origin = SPEC_REGISTERED,
+			  .mac = p.mac,
+			  .name = "nas",
+			  .addresses_n = 1 },
+	};
+	struct ipc_message m;
+
+	said.spec.addresses[0] = addr_v4((const uint8_t[]){ 192, 0, 2, 5 });
+	assert_int_equal(engine_requests_init(&r->engine), 0);
+	engine_paired(&r->engine, &p);
+	engine_registration_verified(&r->engine, 9, &said, r->now);
+	hears_nothing(r->monitor);
+	hear(r->control, IPC_RESULT, &m, NULL);
+	assert_int_equal(m.request, 9);
+	assert_int_equal(m.result.code, RESULT_REFUSED);
+	engine_unpaired(&r->engine, p.id);
+	engine_registration_verified(&r->engine, 10, &said, r->now);
+	hear(r->monitor, IPC_STORE, &m, NULL);
+	m = (struct ipc_message){ .kind = IPC_REFUSED, .request = m.request };
+	engine_store_refused(&r->engine, &m);
+	free(r->engine.stores);
+}
+
 #define RIG_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -456,6 +488,7 @@ int main(void)
 		RIG_TEST(five_minutes),
 		RIG_TEST(one_at_a_time),
 		RIG_TEST(from_elsewhere),
+		RIG_TEST(who_is_paired_is_not_registered_any_more),
 		RIG_TEST(nobody_is_judged_before_all_is_known),
 	};
 
