@@ -145,10 +145,10 @@ static void test_ends(void **state)
 
 	start(&s, words[0]);
 	assert_int_equal(role_reap(&s.process, &end), 0);
-	assert_int_equal(role_signal(&s.process, SIGTERM), 0);
+	assert_int_equal(role_signal(&s.process, SIGKILL), 0);
 	wait_for_end(&s.process, &end);
 	assert_true(end.killed);
-	assert_int_equal(end.code, SIGTERM);
+	assert_int_equal(end.code, SIGKILL);
 	finish(&s);
 }
 
