@@ -52,12 +52,13 @@ def installed():
 
 class Scene:
     """Options: network, delay and mask as in box.Box; paired (False: the guard is only named in the configuration, so
-    that goodbyes are Wakupator's registrations); config (text for rouse-sleeper.conf)."""
+    that goodbyes are Wakupator's registrations); config (text for rouse-sleeper.conf); others are box.Box's."""
 
-    def __init__(self, lan, network="ifupdown", delay=0.0, mask=(), paired=True, config=""):
+    def __init__(self, lan, network="ifupdown", delay=0.0, mask=(), paired=True, config="", **options):
         self.lan = lan
         self.guard = lan.guard([], fast=False)
-        self.box = box_module.Box(lan, "nas", 50, network=network, delay=delay, mask=mask, layers=[installed()])
+        self.box = box_module.Box(lan, "nas", 50, network=network, delay=delay, mask=mask, layers=[installed()],
+                                 **options)
         lan.machines.append(self.box)
         self.paired = paired
         if not paired:
