@@ -14,6 +14,7 @@
 #include "sys/log.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -320,6 +321,7 @@ void code_stored(struct leases *l, const struct ipc_message *m)
 	struct lease_opening paired = { .kind = LEASE_PAIRED };
 	struct ipc_pair_news news = { .what = PAIR_DONE };
 	struct exchange *x = NULL;
+	const struct machine *known;
 	struct text t = text_over(news.text, sizeof(news.text));
 
 	for (size_t i = 0; i < EXCHANGES; i++) {
@@ -333,6 +335,10 @@ void code_stored(struct leases *l, const struct ipc_message *m)
 	news.from = x->peer;
 	news.mac = x->opening.about.mac;
 	memcpy(news.name, x->opening.about.name, sizeof(news.name));
+	/* Whoever had the code said the MAC: its person sees which machine that is here. */
+	known = home_by_mac(l->engine->home, &x->opening.about.mac);
+	if (known)
+		(void)snprintf(news.name, sizeof(news.name), "%s", machine_name(known));
 	if (m->result.code != RESULT_OK) {
 		news.what = PAIR_FAILED;
 		text_string(&t, m->result.text);

@@ -340,7 +340,10 @@ def test_machine_of_the_file(lan):
     """What its owner wrote stands; its sleeper says when it goes."""
     nas = lan.machine("nas", boot=0.5, dad="off")
     guard = lan.guard([nas], rules={"nas": "tcp/22"}, addresses={"nas": [nas.v4]})
-    s = Sleeper(guard, nas, rules=["tcp/80"]).pair("storage")
+    s = Sleeper(guard, nas, rules=["tcp/80"])
+    with code(guard) as shown:
+        s.pair_with(shown.code, "storage")
+        assert shown.end()[1]["machine"] == "nas", "what it is called here, whatever it said"
     told = s.hold()
     assert "configuration file" in told["text"]
     status = guard.status("nas")
