@@ -233,6 +233,7 @@ void home_replace(struct home *h, struct machine *from, struct machine *to, stru
 	to->wake = from->wake;
 	to->events = from->events;
 	to->changes = from->changes;
+	to->has_sleeper = from->has_sleeper;
 	inherit_claims(h, from, to);
 	list_append(&from->node, &to->node); /* before what follows it: the same place */
 	table_remove(h, from);
@@ -322,6 +323,16 @@ void home_stay(struct home *h, struct machine *m, struct moment now)
 {
 	enter(h, now);
 	life_stay(h, m);
+	home_settle(h, m);
+}
+
+void home_watch(struct home *h, struct machine *m, bool has_sleeper, struct moment now)
+{
+	if (m->has_sleeper == has_sleeper)
+		return;
+	enter(h, now);
+	m->has_sleeper = has_sleeper;
+	life_watch(h, m);
 	home_settle(h, m);
 }
 

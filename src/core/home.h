@@ -133,6 +133,12 @@ void home_goodbye(struct home *h, struct machine *m, struct moment now);
 /* It says by itself that it is awake, and that nobody else can have said so; takes a goodbye back. */
 void home_stay(struct home *h, struct machine *m, struct moment now);
 
+/*
+ * Whether a sleeper on it says goodbye. A power cut takes that away without a word: its silence is watched like a configured
+ * machine's, not like one's that registers only when it goes to sleep.
+ */
+void home_watch(struct home *h, struct machine *m, bool has_sleeper, struct moment now);
+
 enum wake_verdict {
 	WAKE_STARTED, /* a series runs: the result will show in its state and events */
 	WAKE_ALREADY_AWAKE,

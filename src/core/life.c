@@ -238,6 +238,12 @@ void life_stay(struct home *h, struct machine *m)
 	home_tell(h, m, (struct event){ .kind = EVENT_STAYS });
 }
 
+void life_watch(struct home *h, struct machine *m)
+{
+	if (m->state == MACHINE_AWAKE && !m->dropped)
+		watch_from_now(h, m);
+}
+
 /* Nobody repeats a question that was answered. */
 void life_asked(struct home *h, struct claim *c, const struct mac *asker)
 {

@@ -24,6 +24,8 @@ void life_answered(struct home *h, struct machine *m, struct claim *c);
 void life_goodbye(struct home *h, struct machine *m);
 /* It says that it is there, and takes a goodbye back. */
 void life_stay(struct home *h, struct machine *m);
+/* Whether it is watched has changed. */
+void life_watch(struct home *h, struct machine *m);
 /* Somebody asked for the address; in `observe` a question that is repeated is evidence of silence. */
 void life_asked(struct home *h, struct claim *c, const struct mac *asker);
 /* It is taken for asleep: addresses are claimed. */

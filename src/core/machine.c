@@ -63,7 +63,7 @@ bool machine_holds_claims(const struct machine *m)
 
 bool machine_is_watched(const struct machine *m)
 {
-	return m->origin != SPEC_REGISTERED;
+	return m->origin != SPEC_REGISTERED || m->has_sleeper;
 }
 
 size_t machine_size(const struct spec *s)

@@ -122,6 +122,7 @@ struct machine {
 	uint8_t state; /* enum machine_state; changed by machine_enter() alone */
 	bool dirty; /* EFFECT_PAST is due */
 	bool dropped; /* EFFECT_DROP was given: nothing is done for it any more */
+	bool has_sleeper; /* home_watch() */
 	uint8_t held; /* slots in `holds` */
 	struct life life;
 	struct wake wake;
@@ -144,7 +145,7 @@ void machine_enter(struct machine *m, enum machine_state to, struct moment now);
 struct claim *machine_claim(const struct machine *m, const struct addr *a);
 uint8_t machine_claim_index(const struct machine *m, const struct claim *c);
 bool machine_holds_claims(const struct machine *m);
-/* A person described it (file or `rouse add`): its silence is watched. */
+/* A person described it (file or `rouse add`), or it has a sleeper: its silence is watched. */
 bool machine_is_watched(const struct machine *m);
 
 #endif

@@ -136,6 +136,8 @@ void engine_lease_port_open(struct engine *e, uint8_t interface, const struct ad
 /* Called while the core works: only looks at it. */
 void engine_lease_event(struct engine *e, const struct event *event);
 /* Whether its MAC or one of its addresses is a paired machine's, for whom only its sleeper speaks. */
+/* It is guarded from now on, or described anew: whether it has a sleeper is known. */
+void engine_lease_machine(struct engine *e, struct machine *m, struct moment now);
 bool engine_lease_owns(const struct engine *e, const struct spec *s);
 void engine_lease_status(const struct engine *e, const struct machine *m,
 			 struct ipc_sleeper *ret_sleeper);

@@ -229,12 +229,13 @@ static void carry_out(struct leases *l, struct session *s, struct line *n, struc
 	case SAY_STAY:
 		if (m)
 			home_stay(l->engine->home, m, now);
+		test_stay(s->paired);
 		if (n->said.why == WHY_STOP)
 			set_held(s->paired, false, now);
 		session_answer(l, s, true, now);
 		return;
 	case SAY_TEST:
-		test_arm(s->paired, n->said.after);
+		test_arm(s->paired, n->said.after, now);
 		session_answer(l, s, true, now);
 		return;
 	case SAY_ANSWER:

@@ -163,7 +163,9 @@ uint64_t asks_due(const struct session *s);
 void asks_tick(struct leases *l, struct session *s, struct moment now);
 
 /* engine_test.c */
-void test_arm(struct paired *p, uint32_t seconds);
+void test_arm(struct paired *p, uint32_t seconds, struct moment now);
+/* It does not go to sleep after all. */
+void test_stay(struct paired *p);
 void test_goodbye(struct paired *p, struct moment now);
 /* Its lease is there. */
 void test_lease(struct leases *l, struct paired *p);

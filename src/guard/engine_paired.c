@@ -47,6 +47,19 @@ static void break_all(struct leases *l, const struct paired *p, const char *word
 	}
 }
 
+static void watch(const struct leases *l, const struct paired *p, bool has_sleeper)
+{
+	struct machine *m = lease_machine(l, p);
+
+	if (m)
+		home_watch(l->engine->home, m, has_sleeper, clock_now());
+}
+
+void engine_lease_machine(struct engine *e, struct machine *m, struct moment now)
+{
+	home_watch(e->home, m, lease_by_mac(e->leases, machine_mac(m)) != NULL, now);
+}
+
 void engine_paired(struct engine *e, const struct pairing *p)
 {
 	struct leases *l = e->leases;
@@ -67,6 +80,7 @@ void engine_paired(struct engine *e, const struct pairing *p)
 	}
 	known->pairing = *p;
 	known->test.step = TEST_NONE;
+	watch(l, known, true);
 }
 
 void engine_pair_stored(struct engine *e, const struct ipc_message *m)
@@ -85,6 +99,7 @@ void engine_unpaired(struct engine *e, const char *id)
 		return;
 	l->due_known = false;
 	break_all(l, p, "unpaired", "the guard ended the pairing");
+	watch(l, p, false);
 	while (l->paired[i] != p)
 		i++;
 	l->paired[i] = l->paired[--l->paired_n];

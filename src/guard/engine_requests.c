@@ -297,6 +297,8 @@ void engine_machine_granted(struct engine *e, const struct ipc_message *m, struc
 	e->asker = m->request != 0 ? asker(e, STORE_ADD) : NULL;
 	struct machine *machine = settle(e, own, &m->machine, now);
 
+	engine_lease_machine(e, machine, now);
+
 	e->asker = NULL;
 	if (m->request == 0)
 		return;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define SECONDS (uint64_t)1000000
+#define GO (60 * SECONDS) /* to say goodbye; a later one is no test */
 #define FALL_ASLEEP (300 * SECONDS) /* then it stayed awake */
 #define COME_BACK (600 * SECONDS) /* then nobody is told any more */
 #define READY_LIFE (15 * SECONDS) /* for ports to answer after the machine did */
@@ -20,11 +21,17 @@ static void enter(struct test *t, enum test_step step, uint64_t due)
 	t->due = due;
 }
 
-void test_arm(struct paired *p, uint32_t seconds)
+void test_arm(struct paired *p, uint32_t seconds, struct moment now)
 {
 	p->test = (struct test){ .after = seconds * SECONDS,
 				 .told = { .tell = TELL_TESTED, .ok = true } };
-	enter(&p->test, TEST_ARMED, NEVER);
+	enter(&p->test, TEST_ARMED, now.us + GO);
+}
+
+void test_stay(struct paired *p)
+{
+	if (p->test.step == TEST_ARMED || p->test.step == TEST_GOING)
+		p->test.step = TEST_NONE;
 }
 
 void test_goodbye(struct paired *p, struct moment now)
@@ -198,11 +205,11 @@ void test_tick(struct leases *l, struct paired *p, struct moment now)
 	case TEST_READY:
 		tick_ready(l, p, now);
 		return;
+	case TEST_ARMED:
 	case TEST_OVER:
 		p->test.step = TEST_NONE;
 		return;
 	case TEST_NONE:
-	case TEST_ARMED:
 	case TEST_WAKING:
 		return;
 	}

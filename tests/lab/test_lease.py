@@ -389,6 +389,14 @@ def test_test(lan):
     s.hold("resume")
     told = s.lease.next()
     assert told["tell"] == "tested" and "did not fall asleep" in told["error"]
+    # It stays, and the sleep that comes later is no test.
+    assert s.lease.say("test", after=1)["result"] == "ok"
+    assert s.lease.say("stay", why="cancelled")["result"] == "ok"
+    s.goodbye()
+    gone = nas.sleep()
+    guard.wait_state("nas", "asleep")
+    time.sleep(2)
+    assert not nas.valid_magics(gone) and guard.state("nas") == "asleep"
 
 
 def test_asked_to_sleep(lan):

@@ -73,6 +73,12 @@ def test_killed_sleeper_is_no_goodbye(pair):
     assert "goodbye" not in [event["event"] for event in guard.events("nas")]
 
 
+def test_a_power_cut_says_no_goodbye(pair):
+    nas, guard, _ = pair
+    nas.sleep()
+    guard.wait_state("nas", "asleep", timeout=20)
+
+
 def test_stolen_pairing(lan, pair):
     """A copy of the machine's disk elsewhere: the guard says so, and the newer one does not get the machine's MAC."""
     _, guard, sleeper = pair

@@ -163,6 +163,21 @@ static void a_configured_machine_is_watched_gently(void **state)
 	world_free(w);
 }
 
+/* Its sleeper would say goodbye; a power cut does not. One that only registers when it goes to sleep is left alone. */
+static void a_machine_with_a_sleeper_is_watched_too(void **state)
+{
+	struct world *w = world_new(NULL);
+	struct machine *m = awake(w, SPEC_REGISTERED);
+
+	(void)state;
+	world_run(w, 60 * S);
+	assert_int_equal(machine_state_of(m), MACHINE_AWAKE);
+	home_watch(w->h, m, true, w->now);
+	world_run(w, 20 * S);
+	assert_int_equal(machine_state_of(m), MACHINE_ASLEEP);
+	world_free(w);
+}
+
 static void an_answer_to_a_look_is_enough(void **state)
 {
 	struct world *w = world_new(NULL);
@@ -533,6 +548,7 @@ int main(void)
 		cmocka_unit_test(a_goodbye_is_taken_back),
 		cmocka_unit_test(who_says_it_is_there_is_on_its_way),
 		cmocka_unit_test(a_configured_machine_is_watched_gently),
+		cmocka_unit_test(a_machine_with_a_sleeper_is_watched_too),
 		cmocka_unit_test(an_answer_to_a_look_is_enough),
 		cmocka_unit_test(a_registered_machine_is_not_watched),
 		cmocka_unit_test(a_sleeping_machine_is_looked_at_every_30_seconds),
