@@ -326,7 +326,7 @@ static void take_line(struct leases *l, struct session *s, const char *json, siz
 	s->lines_n++;
 	/* Whoever goes has no time to wait until what it said before was looked for on the LAN. */
 	first = container_of(s->lines.next, struct line, in);
-	if (first != line && first->step == LINE_ASKED)
+	if (first != line && first->step == LINE_ASKED && line->said.say == SAY_GOODBYE)
 		take_asked(l, s, first, true, now);
 	go_on(l, s, now);
 }
@@ -365,13 +365,15 @@ static void on_opening(struct leases *l, const struct ipc_lease_opening *o)
 		lease_refuse(l, o->connection, "invalid", "this makes no sense here");
 }
 
-static void on_gone(struct leases *l, uint32_t connection)
+static void on_gone(struct leases *l, uint32_t connection, struct moment now)
 {
 	struct session *s = find_session(l, connection);
 
 	/* Whoever makes no sense may have begun both. */
-	if (s)
+	if (s) {
+		take_gone(l, s, now);
 		end_session(l, s);
+	}
 	code_gone(l, connection);
 }
 
@@ -399,7 +401,7 @@ void engine_lease_said(struct engine *e, const struct ipc_message *m, struct mom
 		on_line(l, m, now);
 		return;
 	case IPC_LEASE_GONE:
-		on_gone(l, m->id);
+		on_gone(l, m->id, now);
 		return;
 	case IPC_LEASE_RESET:
 		reset(l);

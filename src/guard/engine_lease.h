@@ -147,6 +147,8 @@ void session_answer(struct leases *l, struct session *s, bool ok, struct moment 
 
 /* engine_take.c: LEASE and GOODBYE */
 void take_begin(struct leases *l, struct session *s, struct line *n, struct moment now);
+/* It went away without waiting for answers: a goodbye behind a line that still waits for the disk counts all the same. */
+void take_gone(struct leases *l, struct session *s, struct moment now);
 void take_checked(struct leases *l, struct session *s, struct line *n, const struct ipc_result *r,
 		  struct moment now);
 void take_heard(struct leases *l, const struct addr *a, const struct mac *mac, struct moment now);

@@ -58,6 +58,20 @@ static void say_goodbye(struct leases *l, struct session *s, struct machine *m, 
 	test_goodbye(s->paired, now);
 }
 
+void take_gone(struct leases *l, struct session *s, struct moment now)
+{
+	struct machine *m = lease_machine(l, s->paired);
+
+	list_each(it, &s->lines)
+	{
+		const struct line *n = container_of(it, struct line, in);
+
+		if (m && n->step == LINE_WAITS && n->said.say == SAY_GOODBYE &&
+		    mac_equal(&n->said.spec.mac, &s->paired->pairing.mac))
+			say_goodbye(l, s, m, n->said.why, now);
+	}
+}
+
 void take_begin(struct leases *l, struct session *s, struct line *n, struct moment now)
 {
 	struct machine *m = lease_machine(l, s->paired);

@@ -365,6 +365,23 @@ def test_names_are_not_taken(lan):
     assert told["result"] == "refused" and "disk" in told["text"]
 
 
+def test_goodbye_of_one_that_does_not_wait(lan):
+    """Its line before waits for the disk longer than it does: the goodbye counts all the same."""
+    nas = lan.machine("nas", boot=None)
+    guard = lan.guard([])
+    s = Sleeper(guard, nas).pair()
+    s.hold()
+    os.kill(guard.process.pid, signal.SIGSTOP)      # the monitor, which stores
+    try:
+        s.lease.say("lease", wait=False, why="change", **s.about(addresses=[*nas.addresses, "192.0.2.152"]))
+        s.lease.say("goodbye", wait=False, why="suspend", **s.about())
+        s.lease.close()
+        time.sleep(0.3)
+    finally:
+        os.kill(guard.process.pid, signal.SIGCONT)
+    guard.wait_log("nas: said goodbye")
+
+
 def test_test(lan):
     nas = lan.machine("nas", boot=0.5, dad="off")
     guard = lan.guard([])
