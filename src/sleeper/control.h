@@ -10,6 +10,8 @@
 
 #include "sleeper/sleeper.h"
 
+#define CONTROL_CLIENTS_MAX 8 /* at once */
+
 /* Negative errno after a message. */
 int control_new(struct sleeper *s);
 void control_free(struct sleeper *s);

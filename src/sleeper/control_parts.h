@@ -11,7 +11,6 @@
 #include "proto/json_write.h"
 #include "sleeper/control.h"
 
-#define CONTROL_CLIENTS_MAX 8
 #define CONTROL_LINE_MAX 16384
 #define CONTROL_OUT_MAX 131072 /* what a client may leave unread */
 #define CONTROL_ANSWER_MAX 8192 /* one line of an answer */

@@ -4,11 +4,13 @@
 #ifndef ROUSE_SLEEPER_LIFE_H
 #define ROUSE_SLEEPER_LIFE_H
 
+#include "sleeper/control.h"
 #include "sleeper/resume.h"
 #include "sleeper/sleeper.h"
 #include "sleeper/state.h"
 
-#define LIFE_WAITING 8
+/* Every client of the control socket, logind's lock, the end of the program: none of them crowds out another. */
+#define LIFE_WAITING (CONTROL_CLIENTS_MAX + 2)
 
 struct wakupator;
 
