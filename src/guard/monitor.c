@@ -13,6 +13,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -134,12 +135,21 @@ static void hear_store(void *who, const char *line)
 	log_warning("%s", line);
 }
 
+/* What starting and writing needed once: a guard of 1000 machines is 3 MB smaller without it. */
+static void give_memory_back(void)
+{
+#ifdef __GLIBC__
+	(void)malloc_trim(0);
+#endif
+}
+
 static void synced(void *context, int result)
 {
 	struct monitor *m = context;
 
 	store_tended(m->store, result);
 	machines_sync_soon(m);
+	give_memory_back();
 }
 
 static void sync_due(void *context)
