@@ -14,7 +14,7 @@ import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SUITE = "bookworm"
-MIRROR = os.environ.get("ROUSE_DEBIAN_MIRROR", "http://deb.debian.org/debian")
+MIRROR = os.environ.get("ROUSE_DEBIAN_MIRROR", "")      # else debootstrap's own choice
 # The two ways to configure a network, what a machine is asked for (ssh), and the libraries of our programs.
 PACKAGES = """systemd systemd-sysv libpam-systemd dbus iproute2 ifupdown network-manager openssh-server
     libevent-core-2.1-7 libevent-extra-2.1-7 libinih1 libjansson4 libmnl0 libseccomp2 libsodium23 libcurl4
@@ -56,7 +56,7 @@ def _make(path):
     # dpkg waits for the disk after every file: a tmpfs of our own mount namespace makes that free.
     script = """set -e
         mount -t tmpfs -o size=1g,mode=755 debian "$0"
-        nice -n 10 debootstrap --variant=minbase --include="$1" "$2" "$0/tree" "$3"
+        nice -n 10 debootstrap --variant=minbase --include="$1" "$2" "$0/tree" ${3:+"$3"}
         cd "$0/tree"
         shift 4
         for folder; do rm -rf "$folder"; mkdir -p "$folder"; done
