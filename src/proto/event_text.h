@@ -10,8 +10,8 @@
 #include "base/event.h"
 #include "proto/json_write.h"
 
-#define EVENT_LINE 512 /* bytes of the longest line, with NUL */
-#define EVENT_JSON 2048 /* names that are all escapes, twice, and again in the words */
+#define EVENT_LINE 768 /* bytes of the longest line, with NUL */
+#define EVENT_JSON 2560 /* names that are all escapes, twice, and again in the words */
 
 /* "nas: knock from 192.0.2.10:51234 to tcp/22; magic packet sent (1/3)"; no line end; returns `to`. */
 char *event_line(const struct event *e, char to[static EVENT_LINE]);
