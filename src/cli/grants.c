@@ -4,7 +4,7 @@
 #include "cli/cli.h"
 #include "cli/connection.h"
 #include "cli/human.h"
-#include "cli/qr.h"
+#include "sys/qr.h"
 
 #include "base/text.h"
 #include "proto/time_text.h"

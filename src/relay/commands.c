@@ -4,10 +4,10 @@
 #include "proto/json_write.h"
 #include "proto/keys.h"
 #include "proto/time_text.h"
-#include "relay/qr.h"
 #include "relay/store.h"
 #include "sys/clock.h"
 #include "sys/entropy.h"
+#include "sys/qr.h"
 
 #include <errno.h>
 #include <stdlib.h>

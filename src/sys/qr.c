@@ -1,4 +1,4 @@
-#include "cli/qr.h"
+#include "sys/qr.h"
 
 #include <errno.h>
 #include <stdbool.h>

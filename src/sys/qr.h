@@ -1,8 +1,8 @@
 /*
  * qr: a QR code for a terminal, two rows of modules in one line of text (half blocks); the door to libqrencode.
  */
-#ifndef ROUSE_CLI_QR_H
-#define ROUSE_CLI_QR_H
+#ifndef ROUSE_SYS_QR_H
+#define ROUSE_SYS_QR_H
 
 #include <stdio.h>
 
