@@ -10,9 +10,13 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #define BACKLOG 128
+/* How long the roles of a guard that was killed may take to be gone. */
+#define LEAVING_TRIES 20
+#define LEAVING_PAUSE_NS 50000000L
 
 void listeners_init(struct listeners *l,
 		    void (*tell)(void *context, const struct ipc_listener *said, int fd),
@@ -84,6 +88,19 @@ static bool somebody_answers(const struct sockaddr_un *address)
 	return answers;
 }
 
+/* True when whoever answers goes on answering: a killed guard's socket lives until its last role has ended. */
+static bool somebody_stays(const struct sockaddr_un *address)
+{
+	const struct timespec pause = { .tv_nsec = LEAVING_PAUSE_NS };
+
+	for (int i = 0; i < LEAVING_TRIES; i++) {
+		if (!somebody_answers(address))
+			return false;
+		(void)nanosleep(&pause, NULL);
+	}
+	return somebody_answers(address);
+}
+
 static int bind_control(int fd, const struct sockaddr_un *address, uid_t owner, gid_t group)
 {
 	mode_t mask;
@@ -119,7 +136,7 @@ int listeners_control(struct listeners *l, const char *path, uid_t owner, gid_t 
 	r = make_folder(path);
 	if (r < 0)
 		return r;
-	if (somebody_answers(&address))
+	if (somebody_stays(&address))
 		return -EADDRINUSE;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)

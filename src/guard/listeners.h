@@ -37,8 +37,9 @@ void listeners_init(struct listeners *l,
 /* Takes over a socket of the service manager; false when it is not one for control. */
 bool listeners_adopt(struct listeners *l, int fd, const char *name);
 /*
- * Binds the control socket at `path` (0660, owner:group), making its folder. -EADDRINUSE: another guard answers there; an old
- * file that nobody answers at is replaced. Nothing when one was adopted.
+ * Binds the control socket at `path` (0660, owner:group), making its folder. -EADDRINUSE: another guard answers there, and
+ * still does after a second (one that was killed is waited for); an old file that nobody answers at is replaced. Nothing when
+ * one was adopted.
  */
 int listeners_control(struct listeners *l, const char *path, uid_t owner, gid_t group);
 /* Binds the registration port where it is not bound yet: the configured addresses, or the served interfaces' own. */
