@@ -2,8 +2,9 @@
  * control_discovery: answers machines that look for a guard (multicast DNS, RFC 6762), on each interface and family that the
  * monitor gave sockets for.
  *
- * Owns the sockets, and how often is answered: a second at least lies between two answers, a moment before each, and whoever
- * floods is not read. Refuses to answer who is not on the link.
+ * Owns the sockets, and how often is answered: a second at least lies between two answers, a moment before each. Also how much
+ * is read: whoever floods costs no more than that, and has others' questions lost by chance, but not all of them. Refuses to
+ * answer who is not on the link.
  */
 #include "guard/control_state.h"
 #include "sys/clock.h"
@@ -20,8 +21,9 @@
 #define SECOND 1000000
 #define DELAY_LEAST 20000 /* us before an answer that others may give too (RFC 6762, 6) */
 #define DELAY_RANGE 100000
-#define DATAGRAMS_AT_ONCE 16
-#define DATAGRAMS_MAX 100 /* a second that are looked at */
+#define ROUND 16 /* datagrams that are looked at without a pause */
+#define ROUND_PAUSE 10000 /* us to the next round: 1600 a second at most, whoever sends how many */
+#define DRAIN_MAX 100
 
 struct discovery {
 	struct list in;
@@ -31,11 +33,9 @@ struct discovery {
 	struct dns_service service;
 	struct loop_watch watch;
 	struct control_deadline answer; /* when it is due */
-	struct control_deadline pause; /* too many came: not reading until then */
+	struct control_deadline pause; /* more came than one round takes: not reading until then */
 	bool due, types;
 	uint64_t last_us; /* answered */
-	uint64_t second_us; /* since when they are counted */
-	uint32_t datagrams;
 };
 
 /* --- answering --- */
@@ -45,7 +45,7 @@ static void drain(const struct discovery *d)
 {
 	uint8_t byte;
 
-	for (int k = 0; k < DATAGRAMS_MAX && recv(d->hear, &byte, 1, MSG_DONTWAIT) >= 0; k++)
+	for (int k = 0; k < DRAIN_MAX && recv(d->hear, &byte, 1, MSG_DONTWAIT) >= 0; k++)
 		;
 }
 
@@ -114,7 +114,6 @@ static bool hear_one(struct discovery *d)
 
 	if (n < 0)
 		return errno == EINTR;
-	d->datagrams++;
 	if ((size_t)n <= sizeof(bytes) && may_ask(d, &from) &&
 	    dns_query_decode(bytes, (size_t)n, &d->service, &wanted) == 0 &&
 	    (wanted.service || wanted.types))
@@ -126,7 +125,6 @@ static void pause_over(void *owner)
 {
 	struct discovery *d = owner;
 
-	drain(d);
 	if (!d->due)
 		(void)loop_watch_set(&d->watch, LOOP_READ);
 }
@@ -134,19 +132,16 @@ static void pause_over(void *owner)
 static void ready(void *context, unsigned int what)
 {
 	struct discovery *d = context;
-	uint64_t now = clock_monotonic_us();
+	int n = 0;
 
 	(void)what;
-	if (now - d->second_us >= SECOND) {
-		d->second_us = now;
-		d->datagrams = 0;
-	}
-	for (int k = 0; k < DATAGRAMS_AT_ONCE && !d->due && hear_one(d); k++)
-		;
-	if (d->datagrams >= DATAGRAMS_MAX) {
-		(void)loop_watch_set(&d->watch, 0);
-		control_deadline_set(d->control, &d->pause, d->second_us + SECOND);
-	}
+	while (n < ROUND && !d->due && hear_one(d))
+		n++;
+	if (n < ROUND || d->due)
+		return;
+	/* Nothing is thrown away for it: what the kernel has room for until then may be a question. */
+	(void)loop_watch_set(&d->watch, 0);
+	control_deadline_set(d->control, &d->pause, clock_monotonic_us() + ROUND_PAUSE);
 }
 
 /* --- life --- */

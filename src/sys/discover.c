@@ -19,6 +19,7 @@
 #define DATAGRAMS_AT_ONCE 64 /* of one call */
 #define AGAIN_US 1000000 /* between the two questions (RFC 6762, 5.2) */
 #define HOPS 255
+#define GUARDS_OF_SOURCE 4 /* that one source may tell of; a repeater tells of several */
 
 struct discover_socket {
 	int fd;
@@ -32,6 +33,7 @@ struct discover {
 	size_t sockets_n;
 	struct discovered found[DISCOVER_GUARDS];
 	char hosts[DISCOVER_GUARDS][DNS_LABEL]; /* two guards may have the same name */
+	struct addr sources[DISCOVER_GUARDS]; /* who told of them first */
 	size_t found_n;
 };
 
@@ -238,7 +240,18 @@ static void add_addresses(struct discovered *to, const struct dns_service *s)
 	}
 }
 
-static void keep(struct discover *d, int ifindex, const struct dns_service *s)
+/* Whoever makes guards up shall not leave those that answer after it without a place. */
+static bool has_room(const struct discover *d, const struct addr *source)
+{
+	size_t theirs = 0;
+
+	for (size_t i = 0; i < d->found_n; i++)
+		theirs += addr_equal(&d->sources[i], source);
+	return d->found_n < DISCOVER_GUARDS && theirs < GUARDS_OF_SOURCE;
+}
+
+static void keep(struct discover *d, int ifindex, const struct addr *source,
+		 const struct dns_service *s)
 {
 	struct discovered *to;
 	size_t i = 0;
@@ -247,7 +260,7 @@ static void keep(struct discover *d, int ifindex, const struct dns_service *s)
 	       (d->found[i].ifindex != ifindex || strcmp(d->found[i].name, s->instance) != 0 ||
 		strcmp(d->hosts[i], s->host) != 0))
 		i++;
-	if (i == DISCOVER_GUARDS)
+	if (i == d->found_n && !has_room(d, source))
 		return;
 	to = &d->found[i];
 	if (i == d->found_n) {
@@ -255,18 +268,24 @@ static void keep(struct discover *d, int ifindex, const struct dns_service *s)
 		memcpy(to->name, s->instance, sizeof(to->name));
 		memcpy(d->hosts[i], s->host, sizeof(d->hosts[i]));
 		to->ifindex = ifindex;
+		d->sources[i] = *source;
 	}
 	to->port = s->port;
 	add_addresses(to, s);
 }
 
 /* Answers come from the port of multicast DNS, or they are none (RFC 6762, 6). */
-static bool from_port(const struct sockaddr_storage *from)
+static bool read_source(const struct sockaddr_storage *from, struct addr *ret)
 {
-	if (from->ss_family == AF_INET)
-		return ((const struct sockaddr_in *)from)->sin_port == htons(DNS_PORT);
-	return from->ss_family == AF_INET6 &&
-	       ((const struct sockaddr_in6 *)from)->sin6_port == htons(DNS_PORT);
+	const struct sockaddr_in *v4 = (const struct sockaddr_in *)from;
+	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)from;
+
+	if (from->ss_family == AF_INET) {
+		*ret = addr_v4((const uint8_t *)&v4->sin_addr);
+		return v4->sin_port == htons(DNS_PORT);
+	}
+	*ret = addr_v6((const uint8_t *)&v6->sin6_addr);
+	return from->ss_family == AF_INET6 && v6->sin6_port == htons(DNS_PORT);
 }
 
 /* One datagram; false when there is none. */
@@ -278,15 +297,16 @@ static bool hear_one(struct discover *d, const struct discover_socket *s)
 	socklen_t from_n = sizeof(from);
 	ssize_t n = recvfrom(s->fd, bytes, sizeof(bytes), MSG_TRUNC, (struct sockaddr *)&from,
 			     &from_n);
+	struct addr source;
 	int found;
 
 	if (n < 0)
 		return errno == EINTR;
-	if ((size_t)n > sizeof(bytes) || !from_port(&from))
+	if ((size_t)n > sizeof(bytes) || !read_source(&from, &source))
 		return true;
 	found = dns_answer_decode(bytes, (size_t)n, services, 4);
 	for (int i = 0; i < found; i++)
-		keep(d, s->ifindex, &services[i]);
+		keep(d, s->ifindex, &source, &services[i]);
 	return true;
 }
 

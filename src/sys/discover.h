@@ -14,7 +14,7 @@
 
 #define DISCOVER_ADDRESSES 8
 #define DISCOVER_NAME 64
-#define DISCOVER_GUARDS 16 /* that are told apart */
+#define DISCOVER_GUARDS 16 /* that are told apart, 4 of them by one source */
 
 struct discovered {
 	char name[DISCOVER_NAME]; /* of the instance; UTF-8 without control characters */

@@ -22,30 +22,31 @@
 
 #define PATIENCE_MS 3000
 
-static void send_with(int fd, const struct ipc_message *m, int passed)
+void rig_pass(int fd, const struct ipc_message *m, const int *passed, size_t n)
 {
 	struct ipc_message copy = *m;
 	struct iovec part = { .iov_base = &copy, .iov_len = ipc_length(m) };
 	union {
 		struct cmsghdr head;
-		char bytes[CMSG_SPACE(sizeof(int))];
+		char bytes[CMSG_SPACE(RIG_PASSED_MAX * sizeof(int))];
 	} control = { 0 };
 	struct msghdr packet = { .msg_iov = &part, .msg_iovlen = 1 };
 
-	if (passed >= 0) {
+	assert_true(n <= RIG_PASSED_MAX);
+	if (n > 0) {
 		packet.msg_control = &control;
-		packet.msg_controllen = sizeof(control);
+		packet.msg_controllen = CMSG_SPACE(n * sizeof(int));
 		control.head.cmsg_level = SOL_SOCKET;
 		control.head.cmsg_type = SCM_RIGHTS;
-		control.head.cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(&control.head), &passed, sizeof(int));
+		control.head.cmsg_len = CMSG_LEN(n * sizeof(int));
+		memcpy(CMSG_DATA(&control.head), passed, n * sizeof(int));
 	}
 	assert_int_equal(sendmsg(fd, &packet, MSG_NOSIGNAL), ipc_length(m));
 }
 
 void rig_say(int fd, const struct ipc_message *m)
 {
-	send_with(fd, m, -1);
+	rig_pass(fd, m, NULL, 0);
 }
 
 static int listen_tcp(uint16_t *ret_port)
@@ -124,11 +125,11 @@ void rig_start(struct rig *r, const struct ipc_settings *s)
 	rig_say(r->monitor, &m);
 	fd = listen_tcp(&r->port);
 	m = (struct ipc_message){ .kind = IPC_LISTENER, .listener.kind = LISTENER_REGISTRATION };
-	send_with(r->monitor, &m, fd);
+	rig_pass(r->monitor, &m, &fd, 1);
 	close(fd);
 	fd = listen_control(r);
 	m.listener.kind = LISTENER_CONTROL;
-	send_with(r->monitor, &m, fd);
+	rig_pass(r->monitor, &m, &fd, 1);
 	close(fd);
 	m = (struct ipc_message){ .kind = IPC_GO };
 	rig_say(r->monitor, &m);

@@ -28,6 +28,9 @@ void rig_stop(struct rig *r);
 void rig_expect_end(struct rig *r, int status);
 
 void rig_say(int fd, const struct ipc_message *m);
+#define RIG_PASSED_MAX 2
+/* The same with descriptors, which stay open here. */
+void rig_pass(int fd, const struct ipc_message *m, const int *passed, size_t n);
 /* The next message; fails the test when there is none within 3 s, or it is of another kind. */
 void rig_hear(int fd, enum ipc_kind kind, struct ipc_message *ret);
 /* Nothing comes for that long. */
