@@ -115,6 +115,8 @@ static void drop_line(struct leases *l, struct session *s, struct line *n)
 	l->asking -= n->step == LINE_ASKED;
 	list_remove(&n->in);
 	s->lines_n--;
+	/* It may have said a SecureOn password. */
+	keys_wipe(n, sizeof(*n));
 	free(n);
 }
 

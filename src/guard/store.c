@@ -2,6 +2,7 @@
 
 #include "guard/store_journal.h"
 #include "guard/store_memory.h"
+#include "proto/keys.h"
 #include "proto/record.h"
 
 #include <errno.h>
@@ -154,13 +155,22 @@ void store_put_event(struct store *s, struct event *e)
 
 /* --- grants, the relay --- */
 
+/* A line with a key in it: no copy of it stays. */
+static int write_secret(struct store *s, size_t n)
+{
+	int r = journal_write(&s->journal, s->line, n);
+
+	keys_wipe(s->line, n);
+	return r;
+}
+
 int store_put_grant(struct store *s, const struct grant *g)
 {
 	int r;
 
 	if (s->memory.grants_n == GRANTS_MAX && !memory_find_grant(&s->memory, g->id))
 		return -ENOSPC;
-	r = journal_write(&s->journal, s->line, record_grant(g, s->line));
+	r = write_secret(s, record_grant(g, s->line));
 	if (r < 0)
 		return r;
 	/* Written without memory for it: the next start will have it, and nobody was told of it. */
@@ -186,7 +196,7 @@ int store_pair(struct store *s, const struct pairing *p)
 
 	if (s->memory.pairings_n == PAIRINGS_MAX && !memory_pairing_of(&s->memory, &p->mac))
 		return -ENOSPC;
-	r = journal_write(&s->journal, s->line, record_paired(p, s->line));
+	r = write_secret(s, record_paired(p, s->line));
 	if (r < 0)
 		return r;
 	return memory_pair(&s->memory, p) ? 0 : -ENOMEM;

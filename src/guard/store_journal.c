@@ -1,5 +1,6 @@
 #include "guard/store_journal.h"
 
+#include "proto/keys.h"
 #include "proto/record.h"
 
 #include <assert.h>
@@ -201,6 +202,7 @@ static int read_journal(struct store_journal *j, struct store_memory *m)
 	}
 	if (r == 0) {
 		r = understand(j, m, bytes, n);
+		keys_wipe(bytes, n);
 		free(bytes);
 		return r;
 	}
@@ -333,6 +335,7 @@ static int replace_file(struct store_journal *j, const struct store_memory *m)
 	if (!all)
 		return -ENOMEM;
 	r = file_replace(j->dir, JOURNAL, all, n, MODE);
+	keys_wipe(all, n);
 	free(all);
 	if (r < 0)
 		return r;

@@ -1,6 +1,7 @@
 #include "guard/store_memory.h"
 
 #include "base/list.h"
+#include "proto/keys.h"
 #include "proto/record.h"
 #include "sys/entropy.h"
 
@@ -36,14 +37,21 @@ int memory_init(struct store_memory *m)
 	return 0;
 }
 
+/* Of what has a key in it nothing stays. */
+static void drop(void *secret, size_t n)
+{
+	keys_wipe(secret, n);
+	free(secret);
+}
+
 void memory_done(struct store_memory *m)
 {
 	for (size_t i = 0; i < m->n; i++)
 		free(m->entries[i]);
 	while (m->grants_n > 0)
-		free(m->grants[--m->grants_n]);
+		drop(m->grants[--m->grants_n], sizeof(struct grant));
 	while (m->pairings_n > 0)
-		free(m->pairings[--m->pairings_n]);
+		drop(m->pairings[--m->pairings_n], sizeof(struct pairing));
 	free(m->entries);
 	free(m->by_mac.buckets);
 	free(m->by_name.buckets);
@@ -264,7 +272,7 @@ bool memory_revoke(struct store_memory *m, const char *id)
 
 	if (i == m->grants_n)
 		return false;
-	free(m->grants[i]);
+	drop(m->grants[i], sizeof(struct grant));
 	m->grants_n--;
 	memmove(m->grants + i, m->grants + i + 1, (m->grants_n - i) * sizeof(m->grants[0]));
 	return true;
@@ -310,7 +318,7 @@ bool memory_unpair(struct store_memory *m, const char *id)
 
 	if (i == m->pairings_n)
 		return false;
-	free(m->pairings[i]);
+	drop(m->pairings[i], sizeof(struct pairing));
 	m->pairings_n--;
 	memmove(m->pairings + i, m->pairings + i + 1, (m->pairings_n - i) * sizeof(m->pairings[0]));
 	return true;

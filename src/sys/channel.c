@@ -65,6 +65,8 @@ static void close_all(int *fds, size_t n)
 static void parcel_free(struct parcel *p)
 {
 	close_all(p->fds, p->fds_n);
+	/* What a message is about is not known here: it may be a key. */
+	explicit_bzero(p->bytes, p->n);
 	free(p);
 }
 

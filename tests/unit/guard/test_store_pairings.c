@@ -1,6 +1,8 @@
 /* Pairings in the store: they survive restarts and rewrites, one a MAC, and nothing half is kept. */
 #include "store_kit.h"
 
+#include "../freed.h"
+
 #include <errno.h>
 
 #define KIT_TEST(f) cmocka_unit_test_setup_teardown(f, kit_setup, kit_teardown)
@@ -100,12 +102,62 @@ static void are_limited(void **state)
 	store_close(k->store);
 }
 
+/* Neither memory nor the lines of the journal keep a key when they are freed. */
+static void leave_no_key(void **state)
+{
+	static const char damaged[] = "this is no line\n";
+	static char text[2 * PAIRING_KEY_SIZE + 1];
+	static struct pairing p, again;
+	struct kit *k = *state;
+	char *journal;
+	size_t n;
+
+	p = some_pairing(1);
+	for (size_t i = 0; i < sizeof(p.key); i++) {
+		p.key[i] = (uint8_t)(37 * i + 5);
+		(void)snprintf(text + 2 * i, 3, "%02x", (unsigned int)p.key[i]);
+	}
+	again = p;
+	again.mac.b[0] ^= 4;
+	again.id[0] ^= 1;
+	kit_open(k);
+	freed_watch(p.key, sizeof(p.key));
+	freed_watch(text, strlen(text));
+	assert_int_equal(store_pair(k->store, &p), 0);
+	assert_int_equal(store_unpair(k->store, p.id), 0);
+	assert_int_equal(freed_seen, 0);
+	assert_int_equal(store_pair(k->store, &again), 0);
+	assert_int_equal(store_pair(k->store, &p), 0);
+	kit_reopen(k);
+	assert_int_equal(freed_seen, 0);
+	assert_memory_equal(store_pairing_of(k->store, &p.mac), &p, sizeof(p));
+	store_close(k->store);
+	freed_secrets_n = 0;
+	journal = kit_read(k, "journal", &n);
+	assert_non_null(strstr(journal, text));
+	free(journal);
+	/* One that has to be written anew. */
+	journal = kit_read(k, "journal", &n);
+	journal = realloc(journal, n + sizeof(damaged));
+	memcpy(journal + n, damaged, sizeof(damaged));
+	kit_write(k, "journal", journal, n + strlen(damaged));
+	free(journal);
+	freed_secrets_n = 2;
+	kit_open(k);
+	assert_non_null(strstr(k->said, "damaged"));
+	assert_memory_equal(store_pairing_of(k->store, &p.mac), &p, sizeof(p));
+	store_close(k->store);
+	assert_int_equal(freed_seen, 0);
+	freed_watch_nothing();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		KIT_TEST(survive_restart_and_rewrite),
 		KIT_TEST(one_for_each_mac),
 		KIT_TEST(are_limited),
+		KIT_TEST(leave_no_key),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,7 @@
  */
 #include "lab.h"
 
+#include "../freed.h"
 #include "sys/channel.h"
 
 #include <dirent.h>
@@ -208,6 +209,31 @@ static void test_drain(void **state)
 	assert_int_equal(channel_drain(lab->a.channel, 2000), -EPIPE);
 }
 
+/* What waited may have been a key. */
+static void test_nothing_stays_of_what_waited(void **state)
+{
+	static const char secret[] = "nobody knows what this message says";
+	struct lab *lab = *state;
+
+	freed_watch(secret, strlen(secret));
+	for (int i = 0; i < 2; i++) {
+		while (!channel_waiting(lab->a.channel))
+			assert_int_equal(channel_send(lab->a.channel, secret, sizeof(secret), NULL,
+						      0),
+					 0);
+		/* Sent later, or never. */
+		if (i == 0) {
+			for (int n = 0; n < 1000 && channel_waiting(lab->a.channel); n++)
+				turn(lab);
+			assert_false(channel_waiting(lab->a.channel));
+		}
+	}
+	channel_free(lab->a.channel);
+	lab->a.channel = NULL;
+	assert_int_equal(freed_seen, 0);
+	freed_watch_nothing();
+}
+
 static void test_end(void **state)
 {
 	struct lab *lab = *state;
@@ -345,6 +371,7 @@ int main(void)
 		T(test_slow_peer),
 		T(test_order),
 		T(test_drain),
+		T(test_nothing_stays_of_what_waited),
 		T(test_end),
 		T(test_end_seen_by_sending),
 		T(test_too_long_for_the_other),
