@@ -73,6 +73,11 @@ const struct addr *lan_off_link(const struct lan *lan, const struct spec *s);
  * file, off every link.
  */
 int lan_check(const struct lan *lan, const struct spec *s, char *text, size_t n);
+/*
+ * Which of its addresses lan_check() has something against, bit i for the i-th: without them it may be guarded. Of those on
+ * several links the ones on the first of these links stay.
+ */
+uint32_t lan_faulty(const struct lan *lan, const struct spec *s);
 
 /* lan_claims.c: what is claimed, and the groups and filters that follow from it */
 

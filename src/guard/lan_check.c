@@ -74,12 +74,17 @@ static const char *address_fault(const struct lan *lan, const struct addr *a)
 	return NULL;
 }
 
+static bool is_off(const struct lan *lan, uint8_t slot, const struct addr *a)
+{
+	return slot == 0xff || !net_on_link(lan->slots[slot].net, a);
+}
+
 const struct addr *lan_off_link(const struct lan *lan, const struct spec *s)
 {
 	uint8_t slot = lan_slot_for(lan, s->interface, s->addresses, s->addresses_n);
 
 	for (uint16_t k = 0; k < s->addresses_n; k++) {
-		if (slot == 0xff || !net_on_link(lan->slots[slot].net, &s->addresses[k]))
+		if (is_off(lan, slot, &s->addresses[k]))
 			return &s->addresses[k];
 	}
 	return NULL;
@@ -112,4 +117,31 @@ int lan_check(const struct lan *lan, const struct spec *s, char *text, size_t n)
 		return -EPERM;
 	}
 	return 0;
+}
+
+uint32_t lan_faulty(const struct lan *lan, const struct spec *s)
+{
+	struct spec some = *s;
+	uint32_t bits = 0;
+	uint8_t slot;
+	char text[256];
+
+	some.addresses_n = 1;
+	for (uint16_t i = 0; i < s->addresses_n; i++) {
+		some.addresses[0] = s->addresses[i];
+		if (lan_check(lan, &some, text, sizeof(text)) < 0)
+			bits |= 1U << i;
+	}
+	/* Each of the others is good alone, but they may be on several links. */
+	some.addresses_n = 0;
+	for (uint16_t i = 0; i < s->addresses_n; i++) {
+		if (!(bits >> i & 1))
+			some.addresses[some.addresses_n++] = s->addresses[i];
+	}
+	slot = lan_slot_for(lan, s->interface, some.addresses, some.addresses_n);
+	for (uint16_t i = 0; i < s->addresses_n && s->origin != SPEC_FILE; i++) {
+		if (!(bits >> i & 1) && is_off(lan, slot, &s->addresses[i]))
+			bits |= 1U << i;
+	}
+	return bits;
 }

@@ -170,22 +170,6 @@ static void refuse_store(struct monitor *m, uint32_t request, int error)
 	refuse(m, request, RESULT_FULL, why);
 }
 
-/* Which addresses are not to be guarded: bit i for the i-th. */
-static uint32_t faulty(const struct monitor *m, const struct spec *s)
-{
-	struct spec one = *s;
-	uint32_t bits = 0;
-	char text[IPC_TEXT];
-
-	one.addresses_n = 1;
-	for (uint16_t i = 0; i < s->addresses_n; i++) {
-		one.addresses[0] = s->addresses[i];
-		if (lan_check(&m->lan, &one, text, sizeof(text)) < 0)
-			bits |= 1U << i;
-	}
-	return bits;
-}
-
 void machines_check(struct monitor *m, const struct ipc_message *q)
 {
 	struct ipc_message a = { .kind = IPC_CHECKED, .request = q->request };
@@ -193,7 +177,7 @@ void machines_check(struct monitor *m, const struct ipc_message *q)
 	a.result.code = RESULT_OK;
 	if (lan_check(&m->lan, &q->machine.spec, a.result.text, sizeof(a.result.text)) < 0) {
 		a.result.code = RESULT_REFUSED;
-		a.result.id = faulty(m, &q->machine.spec);
+		a.result.id = lan_faulty(&m->lan, &q->machine.spec);
 	}
 	role_tell(m, ROLE_ENGINE, &a);
 }
