@@ -37,12 +37,14 @@ void keys_long_hash(const void *bytes, size_t n, uint8_t ret_hash[static KEYS_LO
 
 /*
  * The group ristretto255 (RFC 9496): an element from a hash (4.3.4), a scalar from as many random bytes, their product.
- * -EINVAL: the element is no canonical encoding, or the product is the identity.
+ * -EINVAL: the element is not valid, or the product is the identity.
  */
 void keys_group_element(const uint8_t hash[static KEYS_LONG_HASH_SIZE],
 			uint8_t ret_element[static KEYS_GROUP_SIZE]);
 void keys_group_scalar(const uint8_t random[static KEYS_LONG_HASH_SIZE],
 		       uint8_t ret_scalar[static KEYS_GROUP_SIZE]);
+/* A canonical encoding of an element that is not the identity. */
+bool keys_group_valid(const uint8_t element[static KEYS_GROUP_SIZE]);
 int keys_group_multiply(const uint8_t scalar[static KEYS_GROUP_SIZE],
 			const uint8_t element[static KEYS_GROUP_SIZE],
 			uint8_t ret_product[static KEYS_GROUP_SIZE])

@@ -79,6 +79,11 @@ void pairing_start(struct pairing_half *ret, enum pairing_side side, const char 
 	assert(error == 0);
 }
 
+bool pairing_share_valid(const uint8_t share[static PAIRING_SHARE_SIZE])
+{
+	return keys_group_valid(share);
+}
+
 static void confirmation(const uint8_t key[static KEYS_SECRET_SIZE], enum pairing_side side,
 			 uint8_t ret_tag[static PAIRING_TAG_SIZE])
 {

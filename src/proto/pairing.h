@@ -53,6 +53,8 @@ int pairing_code_parse(const char *text, char ret_code[static PAIRING_CODE_DIGIT
 
 void pairing_start(struct pairing_half *ret, enum pairing_side side, const char *code,
 		   const struct pairing_about *about, const uint8_t random[static PAIRING_RANDOM]);
+/* Whether the other side's share is one at all: canonical, and not the identity. Costs little beside what follows. */
+bool pairing_share_valid(const uint8_t share[static PAIRING_SHARE_SIZE]);
 /* -EINVAL: the other side's share is none (not canonical, or leads to the identity). `id` is the guard's choice. */
 int pairing_finish(const struct pairing_half *half, const uint8_t other[static PAIRING_SHARE_SIZE],
 		   const char *id, struct pairing_outcome *ret) __attribute__((warn_unused_result));

@@ -158,9 +158,17 @@ static void shares_that_are_none(void **state)
 		uint8_t share[PAIRING_SHARE_SIZE];
 
 		assert_int_equal(b64_decode(word, strlen(word), share, sizeof(share)), 0);
+		assert_false(pairing_share_valid(share));
 		assert_int_equal(pairing_finish(&e.guard, share, word_of(v, "id"), &e.to_guard),
 				 -EINVAL);
 	}
+	assert_true(pairing_share_valid(e.sleeper.share));
+	assert_true(pairing_share_valid(e.guard.share));
+	/* A bit that is none of the encoding's. */
+	e.sleeper.share[PAIRING_SHARE_SIZE - 1] |= 0x80;
+	assert_false(pairing_share_valid(e.sleeper.share));
+	assert_int_equal(pairing_finish(&e.guard, e.sleeper.share, word_of(v, "id"), &e.to_guard),
+			 -EINVAL);
 }
 
 static void codes(void **state)
