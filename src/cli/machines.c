@@ -1,5 +1,5 @@
 /*
- * machines: `rouse add`, `rouse remove` and `rouse version`: one question, one answer.
+ * machines: `rouse add`, `rouse remove`, `rouse unpair` and `rouse version`: one question, one answer.
  */
 #include "cli/cli.h"
 #include "cli/connection.h"
@@ -47,10 +47,12 @@ enum cli_exit cli_add(struct cli *c, int argc, char **argv)
 	return status;
 }
 
-enum cli_exit cli_remove(struct cli *c, int argc, char **argv)
+/* What needs the machine's name and nothing else. */
+static enum cli_exit do_to_machine(struct cli *c, int argc, char **argv, enum command_kind kind,
+				   const char *done)
 {
 	static const struct option options[] = { { NULL, 0, NULL, 0 } };
-	struct command request = { .kind = COMMAND_REMOVE };
+	struct command request = { .kind = kind };
 	enum cli_exit status;
 
 	if (getopt_long(argc, argv, "", options, NULL) != -1)
@@ -59,8 +61,18 @@ enum cli_exit cli_remove(struct cli *c, int argc, char **argv)
 		return CLI_USAGE;
 	status = connection_ask(c, &request, false, NULL, NULL);
 	if (status == CLI_DONE)
-		say(c, request.name, "not guarded any more");
+		say(c, request.name, done);
 	return status;
+}
+
+enum cli_exit cli_remove(struct cli *c, int argc, char **argv)
+{
+	return do_to_machine(c, argc, argv, COMMAND_REMOVE, "not guarded any more");
+}
+
+enum cli_exit cli_unpair(struct cli *c, int argc, char **argv)
+{
+	return do_to_machine(c, argc, argv, COMMAND_UNPAIR, "not paired any more");
 }
 
 enum cli_exit cli_version(struct cli *c, int argc, char **argv)

@@ -1,6 +1,6 @@
 /*
- * pair: `rouse pair`: shows the code that a machine's sleeper is paired with, and waits for it; `rouse unpair`; `rouse sleep`
- * for a machine whose sleeper holds a lease.
+ * pair: `rouse pair`: shows the code that a machine's sleeper is paired with, and waits for it; `rouse sleep` for a machine
+ * whose sleeper holds a lease.
  */
 #include "cli/cli.h"
 #include "cli/connection.h"
@@ -201,25 +201,7 @@ enum cli_exit cli_pair(struct cli *c, int argc, char **argv)
 	return request.kind == COMMAND_PAIR ? ask(&a, finish_pair) : list(&a);
 }
 
-/* --- unpair, sleep --- */
-
-enum cli_exit cli_unpair(struct cli *c, int argc, char **argv)
-{
-	static const struct option options[] = { { NULL, 0, NULL, 0 } };
-	struct command request = { .kind = COMMAND_UNPAIR };
-	enum cli_exit status;
-
-	if (getopt_long(argc, argv, "", options, NULL) != -1)
-		return cli_usage(c, NULL);
-	if (!cli_take_name(c, argc, argv, true, request.name))
-		return CLI_USAGE;
-	status = connection_ask(c, &request, false, NULL, NULL);
-	if (status == CLI_DONE) {
-		cli_put(c->out, request.name);
-		fputs(": not paired any more\n", c->out);
-	}
-	return status;
-}
+/* --- sleep --- */
 
 enum cli_exit cli_sleep_machine(struct cli *c, int argc, char **argv)
 {
