@@ -32,6 +32,7 @@ struct exchange {
 	char bytes[LEASE_LINE_MAX];
 	char problem[SETUP_TEXT]; /* why it ended */
 	bool wrong_code;
+	bool proved; /* both knew the code: what is missing is the guard's word that it stored the pairing */
 };
 
 /* The guard's next object: 0, or -1 with x->problem. */
@@ -50,8 +51,10 @@ static int hear(struct exchange *x, enum lease_opening_kind expected, struct lea
 			continue;
 		if (got <= 0) {
 			(void)snprintf(x->problem, sizeof(x->problem),
-				       "the guard does not answer: %s",
-				       got < 0 ? strerror(errno) : "it ended the connection");
+				       "the guard does not answer: %s%s",
+				       got < 0 ? strerror(errno) : "it ended the connection",
+				       x->proved ? " (it may have paired all the same: pair again)"
+						 : "");
 			return -1;
 		}
 		x->used += (size_t)got;
@@ -101,7 +104,10 @@ static int prove(struct exchange *x, const struct pairing_half *half, struct pai
 		return -1;
 	}
 	memcpy(o.tag, ret->tag, sizeof(o.tag));
-	if (say(x, &o) < 0 || hear(x, LEASE_PAIRED, &heard) < 0)
+	if (say(x, &o) < 0)
+		return -1;
+	x->proved = true;
+	if (hear(x, LEASE_PAIRED, &heard) < 0)
 		return -1;
 	if (strcmp(heard.id, id) == 0)
 		return 0;
@@ -158,6 +164,7 @@ static int store(const struct setup *s, const struct pairing_state *p)
 static bool take_code(const struct setup *s, int try, char code[static PAIRING_CODE_DIGITS + 1])
 {
 	char typed[64];
+	bool known;
 
 	if (s->code)
 		return try == 0 && pairing_code_parse(s->code, code) == 0;
@@ -166,7 +173,9 @@ static bool take_code(const struct setup *s, int try, char code[static PAIRING_C
 	for (int i = 0; i < TRIES; i++) {
 		if (!setup_ask(s, "The six digits that it shows:", typed, sizeof(typed)))
 			return false;
-		if (pairing_code_parse(typed, code) == 0)
+		known = pairing_code_parse(typed, code) == 0;
+		keys_wipe(typed, sizeof(typed));
+		if (known)
 			return true;
 		setup_tell(s, "That is no code: six digits.");
 	}
@@ -202,10 +211,10 @@ static struct pairing_state describe(const struct setup *s)
 	return p;
 }
 
-static bool try_codes(struct setup *s, struct pairing_state *p)
+static bool try_codes(struct setup *s, struct pairing_state *p,
+		      char code[static PAIRING_CODE_DIGITS + 1])
 {
 	static struct exchange x;
-	char code[PAIRING_CODE_DIGITS + 1];
 	char problem[DIAL_PROBLEM];
 	bool ok = false;
 
@@ -230,7 +239,6 @@ static bool try_codes(struct setup *s, struct pairing_state *p)
 		if (!ok)
 			setup_tell(s, "%s. Try again.", x.problem);
 	}
-	keys_wipe(code, sizeof(code));
 	return ok;
 }
 
@@ -238,6 +246,8 @@ bool setup_pair(struct setup *s)
 {
 	struct box *b = s->box;
 	struct pairing_state p;
+	char code[PAIRING_CODE_DIGITS + 1];
+	bool paired;
 	int r;
 
 	if (keepable(s)) {
@@ -247,7 +257,9 @@ bool setup_pair(struct setup *s)
 				 b->pairing.guard, b->pairing.name);
 	}
 	p = describe(s);
-	if (!try_codes(s, &p)) {
+	paired = try_codes(s, &p, code);
+	keys_wipe(code, sizeof(code));
+	if (!paired) {
 		if (!s->failed)
 			(void)setup_say(s, "pairing", SETUP_FAILED, "no code was given");
 		return false;

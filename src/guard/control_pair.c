@@ -220,6 +220,8 @@ static void finish_paired(struct client *k, const struct ipc_pair_news *news)
 	put_word(&w, "machine", news->name);
 	put_word(&w, "mac", mac_format(&news->mac, text));
 	put_word(&w, "from", addr_format(&news->from, text));
+	json_write_key(&w, "guarded");
+	json_write_bool(&w, news->guarded);
 	json_write_close(&w, '}');
 	text_char(&w.out, '\n');
 	client_finish(k, &w);

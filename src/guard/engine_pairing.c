@@ -32,6 +32,7 @@ enum exchange_step {
 
 struct exchange {
 	enum exchange_step step;
+	bool late; /* STORED, but its code is over: nobody waits for the news */
 	uint32_t connection; /* 0: it went away */
 	uint32_t request; /* of CHECKED and STORED */
 	struct addr peer;
@@ -77,7 +78,10 @@ static void wipe(struct exchange *x)
 	keys_wipe(x, sizeof(*x));
 }
 
-/* Whoever is still at it is sent away. */
+/*
+ * Whoever is still at it is sent away. But what goes to the disk cannot be called back: its sleeper hears what comes of it,
+ * so that there is no pairing that the guard alone has.
+ */
 static void shut(struct leases *l)
 {
 	struct code *c = l->code;
@@ -87,7 +91,11 @@ static void shut(struct leases *l)
 	for (size_t i = 0; i < EXCHANGES; i++) {
 		struct exchange *x = &c->exchanges[i];
 
-		if (x->step != EXCHANGE_NONE && x->connection)
+		if (x->step == EXCHANGE_STORED) {
+			x->late = true;
+			continue;
+		}
+		if (x->step != EXCHANGE_NONE)
 			lease_refuse(l, x->connection, "code-spent", "the code is over");
 		wipe(x);
 	}
@@ -154,11 +162,11 @@ static struct exchange *unused(struct code *c)
 	return NULL;
 }
 
-static bool any_under_way(const struct code *c)
+/* One of this code, not of an earlier one. */
+static bool any_at(const struct code *c, enum exchange_step step)
 {
 	for (size_t i = 0; i < EXCHANGES; i++) {
-		if (c->exchanges[i].step == EXCHANGE_ANSWERED ||
-		    c->exchanges[i].step == EXCHANGE_STORED)
+		if (c->exchanges[i].step == step && !c->exchanges[i].late)
 			return true;
 	}
 	return false;
@@ -190,6 +198,10 @@ static void on_pair(struct leases *l, const struct ipc_lease_opening *o)
 
 	if (!may_try(l, o->connection))
 		return;
+	if (!pairing_share_valid(o->opening.share)) {
+		lease_refuse(l, o->connection, "invalid", "this share is none");
+		return;
+	}
 	x = unused(c);
 	if (!x) {
 		lease_refuse(l, o->connection, "busy", "too many pair at once; try again");
@@ -251,7 +263,7 @@ static void failed(struct leases *l, struct exchange *x)
 		   addr_format(&x->peer, peer), c->left, c->left == 1 ? "try is" : "tries are");
 	wipe(x);
 	tell_control(l, 0, &news);
-	if (c->left == 0 && !any_under_way(c))
+	if (c->left == 0 && !any_at(c, EXCHANGE_ANSWERED) && !any_at(c, EXCHANGE_STORED))
 		end(l, &(struct ipc_pair_news){ .what = PAIR_SPENT });
 }
 
@@ -271,6 +283,12 @@ static void on_tag(struct leases *l, const struct ipc_lease_opening *o)
 		lease_refuse(l, o->connection, "wrong-code",
 			     "the code is another one, or somebody interferes");
 		failed(l, x);
+		return;
+	}
+	/* It is good for one, and its person hears of one. */
+	if (any_at(c, EXCHANGE_STORED)) {
+		lease_refuse(l, o->connection, "code-spent", "another machine was faster");
+		wipe(x);
 		return;
 	}
 	c->left++;
@@ -315,41 +333,51 @@ bool code_checked(struct leases *l, const struct ipc_message *m)
 	return false;
 }
 
+static struct exchange *find_stored(struct code *c, uint32_t request)
+{
+	for (size_t i = 0; i < EXCHANGES; i++) {
+		if (c->exchanges[i].step == EXCHANGE_STORED && c->exchanges[i].request == request)
+			return &c->exchanges[i];
+	}
+	return NULL;
+}
+
+/* Whoever had the code said the MAC: its person sees which machine that is here. */
+static struct ipc_pair_news news_of(const struct leases *l, const struct exchange *x,
+				    const struct ipc_result *r)
+{
+	const struct machine *known = home_by_mac(l->engine->home, &x->opening.about.mac);
+	struct ipc_pair_news news = { .what = r->code == RESULT_OK ? PAIR_DONE : PAIR_FAILED,
+				      .guarded = known != NULL,
+				      .from = x->peer,
+				      .mac = x->opening.about.mac };
+
+	(void)snprintf(news.name, sizeof(news.name), "%s",
+		       known ? machine_name(known) : x->opening.about.name);
+	if (r->code != RESULT_OK)
+		(void)snprintf(news.text, sizeof(news.text), "%s", r->text);
+	return news;
+}
+
 void code_stored(struct leases *l, const struct ipc_message *m)
 {
-	struct code *c = l->code;
+	struct exchange *x = find_stored(l->code, m->request);
 	struct lease_opening paired = { .kind = LEASE_PAIRED };
-	struct ipc_pair_news news = { .what = PAIR_DONE };
-	struct exchange *x = NULL;
-	const struct machine *known;
-	struct text t = text_over(news.text, sizeof(news.text));
+	struct ipc_pair_news news;
+	bool late;
 
-	for (size_t i = 0; i < EXCHANGES; i++) {
-		if (c->exchanges[i].step == EXCHANGE_STORED &&
-		    c->exchanges[i].request == m->request)
-			x = &c->exchanges[i];
-	}
-	/* The code was closed meanwhile: nobody is told, but paired is paired. */
 	if (!x)
 		return;
-	news.from = x->peer;
-	news.mac = x->opening.about.mac;
-	memcpy(news.name, x->opening.about.name, sizeof(news.name));
-	/* Whoever had the code said the MAC: its person sees which machine that is here. */
-	known = home_by_mac(l->engine->home, &x->opening.about.mac);
-	if (known)
-		(void)snprintf(news.name, sizeof(news.name), "%s", machine_name(known));
-	if (m->result.code != RESULT_OK) {
-		news.what = PAIR_FAILED;
-		text_string(&t, m->result.text);
-		if (x->connection)
-			lease_refuse(l, x->connection, "failed", m->result.text);
-	} else if (x->connection) {
-		memcpy(paired.id, x->id, sizeof(paired.id));
+	news = news_of(l, x, &m->result);
+	late = x->late;
+	memcpy(paired.id, x->id, sizeof(paired.id));
+	if (x->connection && news.what == PAIR_DONE)
 		lease_open(l, x->connection, &paired, true);
-	}
+	else if (x->connection)
+		lease_refuse(l, x->connection, "failed", m->result.text);
 	wipe(x);
-	end(l, &news);
+	if (!late)
+		end(l, &news);
 }
 
 void code_gone(struct leases *l, uint32_t connection)
@@ -369,13 +397,14 @@ void code_gone(struct leases *l, uint32_t connection)
 
 /* --- time --- */
 
+/* What is being stored came in time, and is its end. */
 uint64_t code_due(const struct leases *l)
 {
-	return l->code->open ? l->code->until : NEVER;
+	return l->code->open && !any_at(l->code, EXCHANGE_STORED) ? l->code->until : NEVER;
 }
 
 void code_tick(struct leases *l, struct moment now)
 {
-	if (l->code->open && l->code->until <= now.us)
+	if (code_due(l) <= now.us)
 		end(l, &(struct ipc_pair_news){ .what = PAIR_EXPIRED });
 }

@@ -356,7 +356,7 @@ struct ipc_lease_line {
 enum pair_news {
 	PAIR_CODE, /* code, seconds */
 	PAIR_WRONG, /* somebody at `from` had another code: `left` tries */
-	PAIR_DONE, /* name, mac, from */
+	PAIR_DONE, /* name, mac, from, guarded */
 	PAIR_EXPIRED,
 	PAIR_SPENT, /* three tries */
 	PAIR_FAILED, /* text: it could not be stored */
@@ -366,6 +366,7 @@ enum pair_news {
 struct ipc_pair_news {
 	uint8_t what; /* enum pair_news; from DONE on the code is over */
 	uint8_t left;
+	uint8_t guarded; /* a machine with this MAC was guarded already */
 	char code[PAIRING_CODE_DIGITS + 1];
 	uint32_t seconds;
 	struct addr from;

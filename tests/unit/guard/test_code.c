@@ -1,6 +1,10 @@
-/* The code of a pairing: three tries, five minutes, one at a time; the test is monitor, control and sleepers. */
+/*
+ * The code of a pairing: three tries, five minutes, one at a time; what a lease leaves behind. The test is monitor, control and
+ * sleepers.
+ */
 #include "guard/engine_lease.h"
 
+#include "../freed.h"
 #include "proto/keys.h"
 #include "sys/clock.h"
 #include "sys/entropy.h"
@@ -24,7 +28,9 @@ struct rig {
 	struct home_memory memory;
 	int monitor, control; /* the other ends */
 	char code[PAIRING_CODE_DIGITS + 1];
+	struct ipc_pair_news news; /* the last that was heard */
 	struct moment now;
+	char line[LEASE_LINE_MAX];
 };
 
 /* Whatever happens to the home is not looked at here. */
@@ -174,21 +180,27 @@ struct sleeper {
 	char id[PAIRING_ID_TEXT];
 };
 
-static void begin(struct rig *r, struct sleeper *s, uint32_t connection, const char *code)
+static void say_share(struct rig *r, const struct sleeper *s, const uint8_t *share)
 {
 	struct ipc_message m = { .kind = IPC_LEASE_OPENING };
 	struct lease_opening *o = &m.lease_opening.opening;
+
+	*o = (struct lease_opening){ .kind = LEASE_OPEN_PAIR, .about = s->about };
+	memcpy(o->share, share, sizeof(o->share));
+	m.lease_opening.connection = s->connection;
+	m.lease_opening.peer = addr_v4((const uint8_t[]){ 192, 0, 2, 5 });
+	say(r, &m);
+}
+
+static void begin(struct rig *r, struct sleeper *s, uint32_t connection, const char *code)
+{
 	uint8_t random[PAIRING_RANDOM];
 
 	*s = (struct sleeper){ .connection = connection,
 			       .about = { .mac = { { 2, 0, 0, 0, 0, 5 } }, .name = "nas" } };
 	entropy_bytes(random, sizeof(random));
 	pairing_start(&s->half, PAIRING_SLEEPER, code, &s->about, random);
-	*o = (struct lease_opening){ .kind = LEASE_OPEN_PAIR, .about = s->about };
-	memcpy(o->share, s->half.share, sizeof(o->share));
-	m.lease_opening.connection = connection;
-	m.lease_opening.peer = addr_v4((const uint8_t[]){ 192, 0, 2, 5 });
-	say(r, &m);
+	say_share(r, s, s->half.share);
 }
 
 /* The monitor has nothing against its source; true when the guard's tag is right. */
@@ -231,6 +243,7 @@ static void hear_news(struct rig *r, enum pair_news what, unsigned int left)
 	struct ipc_message m;
 
 	hear(r->control, IPC_PAIR_NEWS, &m, NULL);
+	r->news = m.pair_news;
 	assert_int_equal(m.pair_news.what, what);
 	assert_int_equal(m.pair_news.left, left);
 	if (what > PAIR_WRONG)
@@ -257,12 +270,41 @@ static void try_another(struct rig *r, uint32_t connection, unsigned int left)
 	hear_news(r, PAIR_WRONG, left);
 }
 
+/* Right in all; the monitor is asked to store it. */
+static uint32_t prove(struct rig *r, struct sleeper *s, uint32_t connection)
+{
+	struct ipc_message m;
+
+	begin(r, s, connection, r->code);
+	assert_true(go_on(r, s));
+	say_tag(r, s);
+	hear(r->monitor, IPC_PAIR, &m, NULL);
+	assert_string_equal(m.pairing.pairing.id, s->id);
+	return m.request;
+}
+
+static void stored(struct rig *r, uint32_t request, enum ipc_code code)
+{
+	struct ipc_message m = { .kind = IPC_PAIR_STORED, .request = request };
+
+	m.result.code = code;
+	engine_pair_stored(&r->engine, &m);
+}
+
+static void hear_paired(struct rig *r, const struct sleeper *s)
+{
+	struct lease_opening o;
+
+	hear_opening(r, &o);
+	assert_int_equal(o.kind, LEASE_PAIRED);
+	assert_string_equal(o.id, s->id);
+}
+
 static void pairs(void **state)
 {
 	struct rig *r = *state;
 	struct sleeper s;
 	struct ipc_message m;
-	struct lease_opening o;
 
 	open_code(r);
 	begin(r, &s, 1, r->code);
@@ -273,13 +315,12 @@ static void pairs(void **state)
 	assert_memory_equal(m.pairing.pairing.key, s.outcome.key, PAIRING_KEY_SIZE);
 	assert_string_equal(m.pairing.pairing.name, "nas");
 	hears_nothing(r->control); /* not before it is stored */
-	m = (struct ipc_message){ .kind = IPC_PAIR_STORED, .request = m.request };
-	engine_pair_stored(&r->engine, &m);
-	hear_opening(r, &o);
-	assert_int_equal(o.kind, LEASE_PAIRED);
-	assert_string_equal(o.id, s.id);
+	stored(r, m.request, RESULT_OK);
+	hear_paired(r, &s);
 	hear_closed(r);
 	hear_news(r, PAIR_DONE, 0);
+	assert_string_equal(r->news.name, "nas");
+	assert_false(r->news.guarded);
 	/* It was good for one. */
 	begin(r, &s, 2, r->code);
 	hear_error(r, "no-code");
@@ -318,6 +359,124 @@ static void three_tries(void **state)
 	hear_news(r, PAIR_SPENT, 0);
 	begin(r, &s, 4, r->code);
 	hear_error(r, "code-spent");
+}
+
+/* Who has the code says the MAC: its person hears which machine that is, and that it was guarded before. */
+static void a_guarded_machine_is_said(void **state)
+{
+	struct rig *r = *state;
+	struct spec spec = { .origin = SPEC_ADDED,
+			     .mac = { { 2, 0, 0, 0, 0, 5 } },
+			     .name = "storage" };
+	void *memory = calloc(1, machine_size(&spec));
+	struct machine *m = machine_place(memory, &spec, 3);
+	struct sleeper s;
+	uint32_t request;
+
+	home_add(r->engine.home, m, 0, NULL, r->now);
+	open_code(r);
+	request = prove(r, &s, 1);
+	stored(r, request, RESULT_OK);
+	hear_paired(r, &s);
+	hear_closed(r);
+	hear_news(r, PAIR_DONE, 0);
+	assert_string_equal(r->news.name, "storage");
+	assert_true(r->news.guarded);
+	home_remove(r->engine.home, m, r->now);
+	free(memory);
+}
+
+static void cancel(struct rig *r)
+{
+	struct ipc_message m = { .kind = IPC_PAIR_CANCEL };
+
+	say(r, &m);
+	hear_closed(r);
+}
+
+/* Ctrl-C while the disk is busy: the guard has the pairing then, and so must its machine. */
+static void proved_is_paired_though_the_code_is_closed(void **state)
+{
+	struct rig *r = *state;
+	struct ipc_message gone = { .kind = IPC_LEASE_GONE, .id = 3 };
+	struct sleeper s, late, waiting;
+	uint32_t request;
+
+	open_code(r);
+	begin(r, &waiting, 2, r->code);
+	assert_true(go_on(r, &waiting));
+	request = prove(r, &s, 1);
+	cancel(r);
+	hear_error(r, "code-spent"); /* to the one that waits */
+	hears_nothing(r->control);
+	/* Its end is not that of the next code. */
+	open_code(r);
+	stored(r, request, RESULT_OK);
+	hear_paired(r, &s);
+	hears_nothing(r->control);
+	hears_nothing(r->monitor);
+	/* It went away meanwhile, and the disk is full. */
+	request = prove(r, &late, 3);
+	say(r, &gone);
+	cancel(r);
+	stored(r, request, RESULT_FULL);
+	hears_nothing(r->control);
+	open_code(r);
+	(void)prove(r, &s, 4);
+}
+
+static void proved_in_time_does_not_expire(void **state)
+{
+	struct rig *r = *state;
+	struct sleeper s;
+	uint32_t request;
+
+	open_code(r);
+	request = prove(r, &s, 1);
+	r->now.us += 6 * MINUTE;
+	assert_true(engine_lease_due(&r->engine) == NEVER);
+	engine_lease_tick(&r->engine, r->now);
+	hears_nothing(r->control);
+	stored(r, request, RESULT_OK);
+	hear_paired(r, &s);
+	hear_closed(r);
+	hear_news(r, PAIR_DONE, 0);
+}
+
+static void a_code_is_good_for_one(void **state)
+{
+	struct rig *r = *state;
+	struct sleeper first, second;
+	uint32_t request;
+
+	open_code(r);
+	begin(r, &second, 2, r->code);
+	assert_true(go_on(r, &second));
+	request = prove(r, &first, 1);
+	say_tag(r, &second);
+	hear_error(r, "code-spent");
+	hears_nothing(r->monitor);
+	stored(r, request, RESULT_OK);
+	hear_paired(r, &first);
+	hear_closed(r);
+	hear_news(r, PAIR_DONE, 0);
+}
+
+/* No element: seen before anything is computed, asked or spent. */
+static void a_share_that_is_none_costs_nothing(void **state)
+{
+	static const uint8_t none[][PAIRING_SHARE_SIZE] = { { 0 }, { 1 }, { [31] = 0xff } };
+	struct rig *r = *state;
+	struct sleeper s = { .connection = 1,
+			     .about = { .mac = { { 2, 0, 0, 0, 0, 5 } }, .name = "nas" } };
+
+	open_code(r);
+	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
+		say_share(r, &s, none[i]);
+		hears_nothing(r->monitor);
+		hear_error(r, "invalid");
+	}
+	try_another(r, 2, 2);
 }
 
 /* Tries are counted when the guard answers, however many are under way at once. */
@@ -475,6 +634,78 @@ static void who_is_paired_is_not_registered_any_more(void **state)
 	free(r->engine.stores);
 }
 
+/* Opens a lease and proves its key; what the sleeper seals with. */
+static struct lease_way hold(struct rig *r, const struct pairing *p, uint32_t connection)
+{
+	struct ipc_message m = { .kind = IPC_LEASE_OPENING };
+	struct lease_opening o = { .kind = LEASE_OPEN_LEASE, .nonce = { 1, 2, 3 } };
+	struct lease_way way, back;
+
+	memcpy(o.id, p->id, sizeof(o.id));
+	m.lease_opening.opening = o;
+	m.lease_opening.connection = connection;
+	m.lease_opening.peer = addr_v4((const uint8_t[]){ 192, 0, 2, 5 });
+	say(r, &m);
+	hear(r->monitor, IPC_CHECK, &m, NULL);
+	m = (struct ipc_message){ .kind = IPC_CHECKED, .request = m.request };
+	assert_true(engine_lease_checked(&r->engine, &m, r->now));
+	hear(r->control, IPC_LEASE_SEND, &m, r->line);
+	assert_int_equal(lease_opening_read(r->line, m.lease_line.length - 1, &o), 0);
+	assert_int_equal(o.kind, LEASE_OPENED);
+	lease_ways(p->key, (const uint8_t[LEASE_NONCE_SIZE]){ 1, 2, 3 }, o.nonce, &way, &back);
+	return way;
+}
+
+static void say_lease(struct rig *r, struct lease_way *way, uint32_t connection,
+		      const struct lease_said *said)
+{
+	static union {
+		struct ipc_message m;
+		char bytes[IPC_BYTES_MAX];
+	} line;
+	static char json[LEASE_LINE_MAX];
+	int n;
+
+	line.m = (struct ipc_message){ .kind = IPC_LEASE_LINE };
+	line.m.lease_line.connection = connection;
+	assert_true(lease_said_write(said, json, sizeof(json)) > 0);
+	n = lease_seal(way, json, line.bytes + ipc_length(&line.m), LEASE_LINE_MAX);
+	assert_true(n > 0);
+	line.m.lease_line.length = (uint32_t)n - 1;
+	say(r, &line.m);
+}
+
+/* A SecureOn password is kept where the machine is described, and nowhere else. */
+static void nothing_stays_of_a_line(void **state)
+{
+	static const uint8_t secret[6] = { 0x5e, 0xc2, 0xe7, 0x0f, 0x91, 0xd3 };
+	struct rig *r = *state;
+	const struct pairing p = {
+		.id = "AAAAAAAAAAAA", .mac = { { 2, 0, 0, 0, 0, 5 } }, .key = { 9 }, .name = "nas"
+	};
+	struct lease_said said = {
+		.say = SAY_LEASE,
+		.why = WHY_BOOT,
+		.spec = { .origin = SPEC_REGISTERED, .mac = p.mac, .name = "nas", .addresses_n = 1 }
+	};
+	struct ipc_message m = { .kind = IPC_LEASE_GONE, .id = 1 };
+	struct lease_way way;
+
+	said.spec.addresses[0] = addr_v4((const uint8_t[]){ 192, 0, 2, 5 });
+	said.spec.secureon.length = sizeof(secret);
+	memcpy(said.spec.secureon.b, secret, sizeof(secret));
+	engine_paired(&r->engine, &p);
+	way = hold(r, &p, 1);
+	freed_watch(secret, sizeof(secret));
+	say_lease(r, &way, 1, &said);
+	say(r, &m);
+	hear(r->monitor, IPC_CHECK, &m, NULL);
+	assert_memory_equal(m.machine.spec.secureon.b, secret, sizeof(secret));
+	assert_int_equal(freed_seen, 0);
+	freed_watch_nothing();
+	engine_unpaired(&r->engine, p.id);
+}
+
 #define RIG_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -482,6 +713,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		RIG_TEST(pairs),
 		RIG_TEST(what_cannot_be_stored_is_nothing),
+		RIG_TEST(a_guarded_machine_is_said),
+		RIG_TEST(proved_is_paired_though_the_code_is_closed),
+		RIG_TEST(proved_in_time_does_not_expire),
+		RIG_TEST(a_code_is_good_for_one),
+		RIG_TEST(a_share_that_is_none_costs_nothing),
+		RIG_TEST(nothing_stays_of_a_line),
 		RIG_TEST(three_tries),
 		RIG_TEST(three_at_once_are_three),
 		RIG_TEST(a_wrong_tag_is_a_wrong_code),
