@@ -12,6 +12,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct asking {
 	const struct cli *cli;
@@ -71,20 +72,64 @@ static void say_progress(const struct asking *a, const struct json *answer)
 	(void)fflush(a->cli->out);
 }
 
+/*
+ * Whoever has the code says which machine he is, and from then on speaks for it: for one that was guarded already its owner
+ * has to look. Only who sits at a terminal is asked; without his word it stays.
+ */
+static bool is_another(const struct cli *c, const char *name)
+{
+	char typed[16];
+
+	cli_put(c->out, name);
+	if (!isatty(STDIN_FILENO) || !isatty(fileno(c->out))) {
+		fputs(" was guarded already. If you meant another machine: rouse unpair ", c->out);
+		cli_put(c->out, name);
+		fputc('\n', c->out);
+		return false;
+	}
+	fputs(" was guarded already. Is it the machine on which the code was typed? [Y/n] ",
+	      c->out);
+	(void)fflush(c->out);
+	return fgets(typed, sizeof(typed), stdin) && (typed[0] == 'n' || typed[0] == 'N');
+}
+
+static enum cli_exit take_back(const struct cli *c, const char *name)
+{
+	struct command request = { .kind = COMMAND_UNPAIR };
+
+	if (!spec_name_valid(name, strlen(name)))
+		return CLI_FAILED;
+	memcpy(request.name, name, strlen(name) + 1);
+	if (connection_ask(c, &request, false, NULL, NULL) == CLI_DONE) {
+		cli_put(c->out, name);
+		fputs(": not paired any more\n", c->out);
+	}
+	return CLI_FAILED;
+}
+
+static enum cli_exit say_paired(const struct cli *c, const struct json *answer)
+{
+	const char *name = word_of(answer, "machine");
+
+	cli_put(c->out, name);
+	fputs(" (", c->out);
+	cli_put(c->out, word_of(answer, "mac"));
+	fputs(") is paired, from ", c->out);
+	cli_put(c->out, word_of(answer, "from"));
+	fputs(".\n", c->out);
+	if (json_truth(json_member(answer, "guarded")) && is_another(c, name))
+		return take_back(c, name);
+	return CLI_DONE;
+}
+
 static enum cli_exit finish_pair(const struct asking *a, const struct json *answer)
 {
 	enum answer_result r = connection_result(answer);
 
 	if (a->as_json)
 		print_as_data(a->cli, answer);
-	if (r == ANSWER_PAIRED && !a->as_json) {
-		cli_put(a->cli->out, word_of(answer, "machine"));
-		fputs(" (", a->cli->out);
-		cli_put(a->cli->out, word_of(answer, "mac"));
-		fputs(") is paired.\n", a->cli->out);
-	}
 	if (r == ANSWER_PAIRED)
-		return CLI_DONE;
+		return a->as_json ? CLI_DONE : say_paired(a->cli, answer);
 	(void)connection_end(a->cli, "", answer);
 	return r == ANSWER_EXPIRED ? CLI_NO_SIGN_OF_LIFE : CLI_FAILED;
 }

@@ -3,6 +3,9 @@
 import contextlib
 import json
 import os
+import pty
+import re
+import select
 import shutil
 import signal
 import socket
@@ -192,6 +195,80 @@ def test_code_is_over_when_nobody_waits(lan):
         with refused("no-code"):
             Sleeper(guard, nas).pair_with(shown.code)
     Sleeper(guard, nas).pair()
+
+
+def test_proved_is_paired(lan):
+    """Ctrl-C while the guard's disk is busy, for longer than a sleeper may take for a line: it has the pairing, so has the machine."""
+    nas = lan.machine("nas", boot=None)
+    guard = lan.guard([])
+    s = Sleeper(guard, nas)
+    with code(guard) as shown, nas.ns.entered():
+        half = sleeper.Half("sleeper", shown.code, os.urandom(16), nas.mac, nas.name)
+        lines = sleeper.Lines(guard.host.v4, 13717)
+        lines.write(sleeper.compact({"rouse": 1, "pair": {"session": sleeper.b64(half.session), "mac": nas.mac,
+                                                          "share": sleeper.b64(half.share), "name": nas.name}}))
+        heard = lines.hear()["pair"]
+        s.ident, (s.key, tag, _) = heard["id"], half.finish(sleeper.unb64(heard["share"], 32), heard["id"])
+        os.kill(guard.process.pid, signal.SIGSTOP)      # the monitor, which stores
+        try:
+            lines.write(sleeper.compact({"pair": {"tag": sleeper.b64(tag)}}))
+            time.sleep(0.3)
+            shown.process.send_signal(signal.SIGINT)
+            shown.process.wait(10)
+            time.sleep(5.5)
+        finally:
+            os.kill(guard.process.pid, signal.SIGCONT)
+        lines.socket.settimeout(10)
+        assert lines.hear() == {"paired": heard["id"]}
+    s.hold()
+
+
+class Terminal:
+    """`rouse pair` at a terminal."""
+
+    def __init__(self, guard):
+        self.fd, theirs = pty.openpty()
+        self.process = subprocess.Popen([program("rouse"), "--socket", guard.socket, "pair"], stdin=theirs, stdout=theirs, stderr=theirs)
+        os.close(theirs)
+        self.text = ""
+
+    def read(self, pattern, timeout=10):
+        end = time.monotonic() + timeout
+        while not re.search(pattern, self.text):
+            assert select.select([self.fd], [], [], max(0, end - time.monotonic()))[0], self.text
+            try:
+                self.text += os.read(self.fd, 4096).decode()
+            except OSError:     # nobody has it open any more
+                raise AssertionError(self.text) from None
+        return re.search(pattern, self.text)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait(10)
+        os.close(self.fd)
+
+
+@pytest.mark.parametrize("typed, stays", [("n", False), ("", True)])
+def test_the_owner_is_asked(lan, typed, stays):
+    """Whoever has the code of a visitor's machine says that he is nas."""
+    nas = lan.machine("nas", boot=None)
+    guard = lan.guard([nas])
+    s = Sleeper(guard, nas)
+    with Terminal(guard) as terminal:
+        s.pair_with("".join(terminal.read(r"(\d{3}) (\d{3})").groups()), "laptop")
+        terminal.read(r"nas \([0-9a-f:]+\) is paired, from [0-9.]+\.\s+nas was guarded already\..*\[Y/n\] ")
+        os.write(terminal.fd, f"{typed}\n".encode())
+        if not stays:
+            terminal.read("nas: not paired any more")
+        assert terminal.process.wait(10) == (0 if stays else 1)
+    if stays:
+        s.hold()
+    else:
+        with refused("unknown-pairing"):
+            s.connect()
 
 
 def test_pairing_anew_ends_the_older(lan):

@@ -44,6 +44,8 @@ static const char *const names[] = {
 	"remove",
 	"remove-not-found",
 	"unpair",
+	"pair",
+	"pair-guarded",
 	"log",
 	"log-json",
 	"log-hostile",
