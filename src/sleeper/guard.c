@@ -20,6 +20,7 @@
 #define CONNECT_LEAVING_US (SECOND * 7 / 10) /* there are 2 s in all */
 #define BACKOFF_LEAST_US SECOND
 #define BACKOFF_MOST_US (60 * SECOND)
+#define REFUSED_AGAIN_US (120 * SECOND) /* after another refusal: not the first one any more */
 #define AGAIN_LEAVING_US 200000
 #define CHANGE_US SECOND /* after the last change */
 
@@ -147,6 +148,19 @@ static void round_failed(struct guard *g)
 	again_after(g, wait / 2 + entropy_u32() % (wait / 2 + 1));
 }
 
+/*
+ * One that does not want us is not asked every second: the machine's disk is a copy, and the two would go on replacing each
+ * other. But it says so in the clear, as anybody in between can: the first time it is asked again at once.
+ */
+static uint64_t refused_wait(struct guard *g)
+{
+	uint64_t now = clock_monotonic_us();
+	bool again = g->refused_us && now - g->refused_us < REFUSED_AGAIN_US;
+
+	g->refused_us = now;
+	return again ? BACKOFF_MOST_US : BACKOFF_LEAST_US;
+}
+
 /* This one was not it, or is not any more. */
 void guard_failed(struct guard *g, enum guard_lease verdict, const char *problem)
 {
@@ -158,8 +172,8 @@ void guard_failed(struct guard *g, enum guard_lease verdict, const char *problem
 		(void)snprintf(g->problem, sizeof(g->problem), "%s", problem);
 	}
 	if (held) {
-		/* It was there: look again where it is now. One that does not want us is not asked every second. */
-		uint64_t wait = verdict == GUARD_REFUSED ? BACKOFF_MOST_US : BACKOFF_LEAST_US;
+		/* It was there: look again where it is now. */
+		uint64_t wait = verdict == GUARD_REFUSED ? refused_wait(g) : BACKOFF_LEAST_US;
 
 		guard_stand(g, verdict, problem);
 		again_after(g, g->leaving.on ? 0 : wait / 2 + entropy_u32() % wait);
@@ -322,6 +336,7 @@ void guard_kick(struct guard *g, enum lease_why why)
 	g->gone = false;
 	g->why = why;
 	g->backoff_us = BACKOFF_LEAST_US;
+	g->refused_us = 0;
 	g->rounds = 0;
 	if (g->lease != GUARD_CONNECTING && g->s->state.paired)
 		guard_stand(g, GUARD_CONNECTING, "");

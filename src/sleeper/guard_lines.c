@@ -264,7 +264,7 @@ void guard_lines_sealed(struct guard *g, const char *line, size_t n)
 	const char *json;
 	size_t json_n;
 
-	/* An error that ends the connection is in the clear: believed as far as a closed connection is. */
+	/* An error that ends the connection is in the clear: believed only when it is said again, guard_failed(). */
 	if (line[0] == '{' && lease_opening_read(line, n, &o) == 0 && o.kind == LEASE_ERROR) {
 		refused(g, &o);
 		return;

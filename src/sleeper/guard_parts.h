@@ -62,6 +62,7 @@ struct guard {
 	enum guard_lease verdict; /* of the round, the worst */
 	char problem[LEASE_TEXT];
 	uint64_t backoff_us;
+	uint64_t refused_us; /* when a lease that was held was refused last; 0: not yet */
 	struct loop_timer again, renew, patience, change, deadline, hurry;
 };
 

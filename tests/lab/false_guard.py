@@ -85,6 +85,10 @@ class FalseGuard:
         """Says something by itself on the newest connection."""
         self._send(self.session, thing)
 
+    def fail(self, word):
+        """Ends the newest connection with an error in the clear, as anybody can who can write into it."""
+        self.session["sock"].sendall(json.dumps({"error": word, "text": "as the test wants it"}).encode() + b"\n")
+
     def _accept(self):
         while not self.stopping:
             try:

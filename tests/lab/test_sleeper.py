@@ -83,6 +83,18 @@ def goodbye(sleeper):
     return sleeper.errand("--goodbye", "suspend")
 
 
+def test_an_error_in_the_clear(box):
+    """Anybody in between can say it: the first one ends a connection and no more, only another one makes the sleeper stay away."""
+    sleeper, guard = running(box)
+    with sleeper, guard:
+        for opened in (1, 2):
+            netns.wait_until(lambda n=opened: sleeper.log().count("stands in") == n, 20, what=f"lease number {opened}")
+            guard.fail("replaced")
+        netns.wait_until(lambda: sleeper.log().count("newer connection") == 2, 20, what="the second refusal")
+        time.sleep(3)
+        assert len(guard.openings) == 2, "it is not asked every second"
+
+
 def test_goodbye_by_the_unit_and_hello(box):
     """What the unit Before=sleep.target says to the daemon; twice is once."""
     sleeper, guard = running(box)

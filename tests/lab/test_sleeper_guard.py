@@ -90,7 +90,8 @@ def test_stolen_pairing(lan, pair):
         thief.wait_log("refuses|stands in|newer connection")
         sleeper.wait_log("newer connection with this pairing")
         time.sleep(3)
-        assert sleeper.log().count("stands in") == 1, "they do not take it from each other again and again"
+        for one in (sleeper, thief):
+            assert one.log().count("stands in") <= 2, "they do not take it from each other again and again"
         assert "newer" in guard.log() or "replaced" in guard.log(), guard.log()
 
 
