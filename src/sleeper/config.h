@@ -48,6 +48,7 @@ enum config_sessions { SESSIONS_IGNORE, SESSIONS_ACTIVE, SESSIONS_ANY };
 struct config {
 	/* [sleeper] */
 	char guard[CONFIG_PATH_MAX + 1]; /* HOST or HOST:PORT; empty: the paired one */
+	char token_file[CONFIG_PATH_MAX + 1]; /* for a goodbye in Wakupator's format; empty: none */
 	char name[SPEC_NAME_MAX + 1]; /* empty: the host's */
 	char interface[16]; /* empty: the one towards the guard */
 	char state_dir[CONFIG_PATH_MAX + 1];

@@ -133,6 +133,7 @@ static const char *const levels[] = { "error", "warning", "notice", "info", "deb
 
 const struct config_key config_keys[] = {
 	{ "sleeper", "guard", &host, AT(guard), "", 0, CONFIG_PATH_MAX, NULL },
+	{ "sleeper", "token-file", &path, AT(token_file), "", 0, CONFIG_PATH_MAX, NULL },
 	{ "sleeper", "name", &name, AT(name), "", 0, SPEC_NAME_MAX, NULL },
 	{ "sleeper", "interface", &interface, AT(interface), "", 0, 15, NULL },
 	{ "sleeper", "wake-on-lan", &choice, AT(wake_on_lan), "arm", 0, 0, wakes },

@@ -174,8 +174,7 @@ static void leave(struct sleeper *s)
 	sleeper_describe(s, &spec);
 	wakupator_free(life->registration);
 	life->registration = NULL;
-	r = wakupator_register(s->loop, s->config->guard, &spec, leaving_over, s,
-			       &life->registration);
+	r = wakupator_register(s->loop, s->config, &spec, leaving_over, s, &life->registration);
 	if (r < 0)
 		leaving_over(s, r, strerror(-r));
 }

@@ -1,10 +1,14 @@
 #include "sleeper/wakupator.h"
 
 #include "proto/registration.h"
+#include "sleeper/config.h"
 #include "sleeper/ends.h"
 #include "sys/clock.h"
+#include "sys/files.h"
+#include "sys/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +16,7 @@
 #include <unistd.h>
 
 #define JSON_MAX 16384
+#define TOKEN_FILE_MAX 4096
 #define REPLY_MAX 512
 
 struct wakupator {
@@ -166,10 +171,31 @@ static int start(struct wakupator *w, const char *guard)
 	return r;
 }
 
-int wakupator_register(struct loop *l, const char *guard, const struct spec *spec,
+/* The first line of the file. Without one it is tried all the same: the guard says whether it wants a token. */
+static void take_token(const char *file, char to[static REGISTRATION_TOKEN_MAX + 1])
+{
+	char *bytes = NULL;
+	size_t line = 0, n = 0;
+	int r = file[0] ? file_read(AT_FDCWD, file, TOKEN_FILE_MAX, &bytes, &n) : 0;
+
+	if (bytes)
+		line = strcspn(bytes, "\r\n");
+	if (r < 0)
+		log_warning("token-file %s: %s", file, strerror(-r));
+	else if (bytes && (line == 0 || line > REGISTRATION_TOKEN_MAX))
+		log_warning("token-file %s: its first line is no token of 1 to %d bytes", file,
+			    REGISTRATION_TOKEN_MAX);
+	else if (bytes)
+		memcpy(to, bytes, line);
+	if (bytes)
+		explicit_bzero(bytes, n);
+	free(bytes);
+}
+
+int wakupator_register(struct loop *l, const struct config *c, const struct spec *spec,
 		       sleeper_done *done, void *context, struct wakupator **ret)
 {
-	const struct registration what = { .spec = *spec, .goodbye = true };
+	struct registration what = { .spec = *spec, .goodbye = true };
 	struct wakupator *w = calloc(1, sizeof(*w));
 	int n, r;
 
@@ -179,9 +205,11 @@ int wakupator_register(struct loop *l, const char *guard, const struct spec *spe
 	w->fd = -1;
 	w->done = done;
 	w->context = context;
+	take_token(c->token_file, what.token);
 	n = registration_encode(&what, w->json, sizeof(w->json));
 	w->json_n = n < 0 ? 0 : (size_t)n;
-	r = n < 0 ? n : start(w, guard);
+	explicit_bzero(what.token, sizeof(what.token));
+	r = n < 0 ? n : start(w, c->guard);
 	if (r < 0)
 		wakupator_free(w);
 	else
@@ -196,5 +224,6 @@ void wakupator_free(struct wakupator *w)
 	hang_up(w);
 	search_free(w->search);
 	loop_timer_done(&w->deadline);
+	explicit_bzero(w->json, sizeof(w->json));
 	free(w);
 }

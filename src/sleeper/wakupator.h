@@ -12,10 +12,10 @@
 struct wakupator;
 
 /*
- * Registers `spec` at guard (HOST or HOST:PORT); `done` is called once, from the loop, within SLEEPER_GOODBYE_US. The caller frees
- * it then, or earlier. -EINVAL: the guard's name makes no sense.
+ * Registers `spec` at the configuration's guard, with its token if there is one; `done` is called once, from the loop, within
+ * SLEEPER_GOODBYE_US. The caller frees it then, or earlier. -EINVAL: the guard's name makes no sense.
  */
-int wakupator_register(struct loop *l, const char *guard, const struct spec *spec,
+int wakupator_register(struct loop *l, const struct config *c, const struct spec *spec,
 		       sleeper_done *done, void *context, struct wakupator **ret);
 /* NULL is fine; `done` is not called any more. */
 void wakupator_free(struct wakupator *w);

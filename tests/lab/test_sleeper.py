@@ -231,6 +231,23 @@ def test_wakupators_registration_where_nothing_is_paired(lan, box):
         assert guard.status("desk")["mac"] == box.mac
 
 
+def test_wakupators_registration_with_a_token(lan, box):
+    guard = lan.guard([], guard={"register": "token", "token": "sesame-open-1"})
+    with Sleeper(box, paired=False, config={"guard": lan.guard_host.v4, "name": "desk"}) as sleeper:
+        path = os.path.join(sleeper.folder, "token")
+        out = goodbye(sleeper)
+        assert out.returncode != 0 and "token" in out.stderr, out.stderr
+        with open(sleeper.config_path, "a", encoding="utf-8") as file:
+            file.write(f"token-file = {path}\n")
+        out = goodbye(sleeper)
+        assert out.returncode != 0 and f"token-file {path}: No such file" in out.stderr, out.stderr
+        with open(path, "x", encoding="utf-8") as file:
+            file.write("sesame-open-1\n")
+        out = goodbye(sleeper)
+        assert out.returncode == 0, out.stderr + guard.log()
+        assert guard.status("desk")["mac"] == box.mac
+
+
 def test_not_paired_it_is_quiet(box):
     with Sleeper(box, paired=False) as sleeper, FalseGuard(box.lan.guard_host.ns, sleeper.key) as guard:
         sleeper.start()

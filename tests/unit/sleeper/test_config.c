@@ -50,7 +50,8 @@ static void test_defaults(void **state)
 /* What it prints means the same. */
 static void test_back(void **state)
 {
-	static const char text[] = "[sleeper]\nguard = [2001:db8::1]:99\nname = n\xc3\xa4s\n"
+	static const char text[] = "[sleeper]\nguard = [2001:db8::1]:99\ntoken-file = "
+				   "/etc/rouse/token\nname = n\xc3\xa4s\n"
 				   "wake-on-lan = leave\n[services]\noff = tcp/631\n udp/53\n"
 				   "[idle]\nafter = 20min\n"
 				   "[check \"a \\\"b\\\"\"]\ncommand = test -e /x ; never\n"
@@ -60,6 +61,7 @@ static void test_back(void **state)
 	(void)state;
 	assert_int_equal(parse(text), 0);
 	assert_string_equal(config.guard, "[2001:db8::1]:99");
+	assert_string_equal(config.token_file, "/etc/rouse/token");
 	assert_int_equal(config.wake_on_lan, 1);
 	assert_int_equal(config.services_off.n, 2);
 	assert_true(config.idle_after == UINT64_C(1200) * 1000000);
