@@ -1,5 +1,6 @@
 #include "guard/listeners.h"
 
+#include "sys/local_socket.h"
 #include "sys/log.h"
 
 #include <errno.h>
@@ -8,7 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -58,91 +58,51 @@ static bool has_control(const struct listeners *l)
 	return false;
 }
 
-/* The folder of the socket; only its last component is made. */
-static int make_folder(const char *path)
+static bool somebody_answers(const char *path)
 {
-	char folder[CONFIG_PATH_MAX + 1];
-	char *slash;
-
-	snprintf(folder, sizeof(folder), "%s", path);
-	slash = strrchr(folder, '/');
-	if (!slash || slash == folder)
-		return 0;
-	*slash = 0;
-	if (mkdir(folder, 0755) < 0)
-		return errno == EEXIST ? 0 : -errno;
-	return 0;
-}
-
-static bool somebody_answers(const struct sockaddr_un *address)
-{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	/* One that accepts nothing is there as well, and must not be waited for. */
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	bool answers;
 
 	if (fd < 0)
 		return false;
-	answers = connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 ||
+	(void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+	answers = connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0 ||
 		  errno == EAGAIN;
 	close(fd);
 	return answers;
 }
 
 /* True when whoever answers goes on answering: a killed guard's socket lives until its last role has ended. */
-static bool somebody_stays(const struct sockaddr_un *address)
+static bool somebody_stays(const char *path)
 {
 	const struct timespec pause = { .tv_nsec = LEAVING_PAUSE_NS };
 
 	for (int i = 0; i < LEAVING_TRIES; i++) {
-		if (!somebody_answers(address))
+		if (!somebody_answers(path))
 			return false;
 		(void)nanosleep(&pause, NULL);
 	}
-	return somebody_answers(address);
-}
-
-static int bind_control(int fd, const struct sockaddr_un *address, uid_t owner, gid_t group)
-{
-	mode_t mask;
-	int r;
-
-	if (unlink(address->sun_path) < 0 && errno != ENOENT)
-		return -errno;
-	/* From the first moment nobody else may connect. */
-	mask = umask(0117);
-	r = bind(fd, (const struct sockaddr *)address, sizeof(*address));
-	umask(mask);
-	if (r < 0)
-		return -errno;
-	/* Whoever owns the folder may put a link in its place: that must not give away where it leads. */
-	if ((owner != (uid_t)-1 || group != (gid_t)-1) &&
-	    lchown(address->sun_path, owner, group) < 0)
-		return -errno;
-	return listen(fd, BACKLOG) < 0 ? -errno : 0;
+	return somebody_answers(path);
 }
 
 int listeners_control(struct listeners *l, const char *path, uid_t owner, gid_t group)
 {
 	struct ipc_listener said = { .kind = LISTENER_CONTROL };
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int fd;
 	int r;
 
 	if (has_control(l))
 		return 0;
-	if (strlen(path) >= sizeof(address.sun_path))
-		return -ENAMETOOLONG;
-	strcpy(address.sun_path, path);
-	r = make_folder(path);
+	if (somebody_stays(path))
+		return -EADDRINUSE;
+	r = local_socket_listen(path, BACKLOG, &fd);
 	if (r < 0)
 		return r;
-	if (somebody_stays(&address))
-		return -EADDRINUSE;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return -errno;
-	r = bind_control(fd, &address, owner, group);
-	if (r < 0) {
+	/* Whoever owns the folder may put a link in its place: that must not give away where it leads. */
+	if ((owner != (uid_t)-1 || group != (gid_t)-1) && lchown(path, owner, group) < 0) {
+		r = -errno;
 		close(fd);
 		return r;
 	}

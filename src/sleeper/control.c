@@ -3,6 +3,7 @@
 #include "sleeper/config.h"
 #include "sleeper/control_parts.h"
 #include "sys/account.h"
+#include "sys/local_socket.h"
 #include "sys/log.h"
 
 #include <errno.h>
@@ -10,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -239,57 +239,19 @@ static void listener_ready(void *context, unsigned int what)
 
 /* --- the socket --- */
 
-static void make_folder(const char *path)
-{
-	char folder[CONFIG_PATH_MAX + 1];
-	char *slash;
-
-	(void)snprintf(folder, sizeof(folder), "%s", path);
-	slash = strrchr(folder, '/');
-	if (!slash || slash == folder)
-		return;
-	*slash = 0;
-	/* What is wrong with it bind() says. */
-	(void)mkdir(folder, 0755);
-}
-
-static int bind_socket(int fd, const struct sockaddr_un *address)
-{
-	mode_t mask;
-	gid_t group;
-	int r;
-
-	/* One daemon a state folder, its lock sees to that: what is there is a dead one's. */
-	if (unlink(address->sun_path) < 0 && errno != ENOENT)
-		return -errno;
-	mask = umask(0117);
-	r = bind(fd, (const struct sockaddr *)address, sizeof(*address));
-	umask(mask);
-	if (r < 0)
-		return -errno;
-	/* The unit gives us the group already; by hand root may do that. */
-	if (account_group("rouse", &group) == 0 && group != getegid() &&
-	    lchown(address->sun_path, (uid_t)-1, group) < 0)
-		log_notice("%s is not of group rouse: %s", address->sun_path, strerror(errno));
-	return listen(fd, BACKLOG) < 0 ? -errno : 0;
-}
-
 static int open_socket(struct control *c, const char *path)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int r;
+	gid_t group;
+	/* One daemon a state folder, its lock sees to that: what is there is a dead one's. */
+	int r = local_socket_listen(path, BACKLOG, &c->fd);
 
-	if (strlen(path) >= sizeof(address.sun_path))
-		return -ENAMETOOLONG;
-	memcpy(address.sun_path, path, strlen(path) + 1);
-	c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (c->fd < 0)
-		return -errno;
-	make_folder(path);
-	r = bind_socket(c->fd, &address);
-	if (r == 0)
-		r = loop_watch_init(&c->watch, c->s->loop, c->fd, LOOP_READ, listener_ready, c);
-	return r;
+	if (r < 0)
+		return r;
+	/* The unit gives us the group already; by hand root may do that. */
+	if (account_group("rouse", &group) == 0 && group != getegid() &&
+	    lchown(path, (uid_t)-1, group) < 0)
+		log_notice("%s is not of group rouse: %s", path, strerror(errno));
+	return loop_watch_init(&c->watch, c->s->loop, c->fd, LOOP_READ, listener_ready, c);
 }
 
 int control_new(struct sleeper *s)
