@@ -4,9 +4,9 @@
 #include "cli/cli.h"
 #include "cli/connection.h"
 #include "cli/human.h"
+#include "cli/json_list.h"
 
 #include <getopt.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define PATIENCE 10 /* seconds */
@@ -14,6 +14,7 @@
 struct services {
 	struct cli *cli;
 	struct table table;
+	struct json_list list;
 	bool as_json;
 	size_t shown, on;
 };
@@ -49,11 +50,7 @@ static void take(void *context, const struct json *answer)
 	if (!one)
 		return;
 	if (s->as_json) {
-		char *text = json_print(one);
-
-		fprintf(s->cli->out, "%s%s", s->shown ? "," : "{\"services\":[",
-			text ? text : "null");
-		free(text);
+		json_list_add(&s->list, one);
 	} else {
 		table_add(&s->table, rule ? rule : "?", "1");
 		table_add(&s->table, on ? "on" : "off", on ? "32" : "2");
@@ -69,10 +66,7 @@ static void finish(const struct services *s, enum cli_exit status)
 	FILE *out = s->cli->out;
 
 	if (s->as_json) {
-		if (status == CLI_DONE)
-			fputs(s->shown ? "]}\n" : "{\"services\":[]}\n", out);
-		else if (s->shown)
-			fputc('\n', out);
+		json_list_end(&s->list, status == CLI_DONE);
 		return;
 	}
 	if (status != CLI_DONE)
@@ -92,7 +86,7 @@ enum cli_exit cli_services(struct cli *c, int argc, char **argv)
 	static const struct option options[] = { { "json", no_argument, NULL, 'j' },
 						 { NULL, 0, NULL, 0 } };
 	static const char *const head[] = { "RULE", "WAKES", "UNIT", "WHY" };
-	struct services s = { .cli = c };
+	struct services s = { .cli = c, .list = { .to = c->out, .name = "services" } };
 	enum cli_exit status;
 	int o;
 

@@ -4,12 +4,12 @@
 #include "cli/cli.h"
 #include "cli/connection.h"
 #include "cli/human.h"
+#include "cli/json_list.h"
 
 #include "base/text.h"
 #include "proto/time_text.h"
 
 #include <getopt.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define SOME 3 /* addresses or rules in the table; then "+2" */
@@ -17,6 +17,7 @@
 struct status {
 	struct cli *cli;
 	struct table table;
+	struct json_list list;
 	bool as_json;
 	bool one;
 	size_t shown;
@@ -189,17 +190,12 @@ static void take_machine(void *context, const struct json *answer)
 
 	if (!m)
 		return;
-	if (s->as_json) {
-		char *text = json_print(m);
-
-		fprintf(s->cli->out, "%s%s", s->shown ? "," : "{\"machines\":[",
-			text ? text : "null");
-		free(text);
-	} else if (s->one) {
+	if (s->as_json)
+		json_list_add(&s->list, m);
+	else if (s->one)
 		add_fields(s, m);
-	} else {
+	else
 		add_row(s, m);
-	}
 	s->shown++;
 }
 
@@ -215,11 +211,7 @@ static void say_how_to_add(FILE *to)
 static void finish(struct status *s, enum cli_exit status)
 {
 	if (s->as_json) {
-		/* Half a list must not look like a whole one. */
-		if (status == CLI_DONE)
-			fputs(s->shown ? "]}\n" : "{\"machines\":[]}\n", s->cli->out);
-		else if (s->shown)
-			fputc('\n', s->cli->out);
+		json_list_end(&s->list, status == CLI_DONE);
 		return;
 	}
 	if (s->shown)
@@ -242,7 +234,7 @@ enum cli_exit cli_status(struct cli *c, int argc, char **argv)
 	static const struct option options[] = { { "json", no_argument, NULL, 'j' },
 						 { NULL, 0, NULL, 0 } };
 	struct command request = { .kind = COMMAND_STATUS };
-	struct status s = { .cli = c };
+	struct status s = { .cli = c, .list = { .to = c->out, .name = "machines" } };
 	enum cli_exit status;
 	int o;
 
