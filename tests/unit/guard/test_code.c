@@ -1,149 +1,9 @@
-/*
- * The code of a pairing: three tries, five minutes, one at a time; what a lease leaves behind. The test is monitor, control and
- * sleepers.
- */
-#include "guard/engine_lease.h"
+/* The code of a pairing: three tries, five minutes, one at a time, good for one. */
+#include "engine_kit.h"
 
-#include "../freed.h"
-#include "proto/keys.h"
-#include "sys/clock.h"
 #include "sys/entropy.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-
 #define MINUTE (60 * (uint64_t)1000000)
-
-struct rig {
-	struct loop *loop;
-	struct engine engine;
-	struct leases *leases;
-	struct home_memory memory;
-	int monitor, control; /* the other ends */
-	char code[PAIRING_CODE_DIGITS + 1];
-	struct ipc_pair_news news; /* the last that was heard */
-	struct moment now;
-	char line[LEASE_LINE_MAX];
-};
-
-/* Whatever happens to the home is not looked at here. */
-static void nothing(void *context, const struct effect *x)
-{
-	(void)context, (void)x;
-}
-
-static void not_said(void *context, struct channel_message *m)
-{
-	(void)context, (void)m;
-}
-
-static void not_closed(void *context, int why)
-{
-	(void)context, (void)why;
-}
-
-static struct channel *channel_to(struct rig *r, int *ret_other)
-{
-	const struct channel_handler handler = { not_said, not_closed, r };
-	struct channel *c;
-	int ends[2];
-
-	assert_int_equal(channel_pair(ends), 0);
-	*ret_other = ends[1];
-	assert_int_equal(channel_new(r->loop, ends[0], IPC_BYTES_MAX, 1 << 20, &handler, &c), 0);
-	return c;
-}
-
-static int setup(void **state)
-{
-	static struct hash_node *buckets[3][16];
-	struct rig *r = calloc(1, sizeof(*r));
-	struct home_settings settings = { .attempts = 1 };
-	struct home_memory memory = {
-		.slots = calloc(1, hold_slot_size()),
-		.slots_n = 1,
-		.gates = calloc(1, gate_size()),
-		.gates_n = 1,
-		.knockers = calloc(1, knocker_size()),
-		.knockers_n = 1,
-		.knocker_buckets = buckets[0],
-		.knocker_buckets_n = 16,
-		.address_buckets = buckets[1],
-		.address_buckets_n = 16,
-		.mac_buckets = buckets[2],
-		.mac_buckets_n = 16,
-	};
-
-	memset(buckets, 0, sizeof(buckets));
-	r->memory = memory;
-	assert_int_equal(keys_init(), 0);
-	assert_int_equal(loop_new(&r->loop), 0);
-	r->engine.home = calloc(1, home_size());
-	home_init(r->engine.home, &settings, &memory, (struct effect_sink){ nothing, r });
-	r->engine.monitor = channel_to(r, &r->monitor);
-	r->engine.control = channel_to(r, &r->control);
-	assert_int_equal(engine_lease_init(&r->engine), 0);
-	r->engine.going = true;
-	r->leases = r->engine.leases;
-	r->now = clock_now();
-	*state = r;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct rig *r = *state;
-
-	channel_free(r->engine.monitor);
-	channel_free(r->engine.control);
-	close(r->monitor);
-	close(r->control);
-	loop_free(r->loop);
-	free(r->engine.home);
-	free(r->memory.slots);
-	free(r->memory.gates);
-	free(r->memory.knockers);
-	free(r->leases->code);
-	free(r->leases);
-	free(r);
-	return 0;
-}
-
-/* The next message at that end, of that kind; what follows it comes behind. */
-static void hear(int fd, enum ipc_kind kind, struct ipc_message *ret, char *bytes)
-{
-	static union {
-		struct ipc_message m;
-		char bytes[IPC_BYTES_MAX];
-	} at;
-	ssize_t n = recv(fd, &at, sizeof(at), MSG_DONTWAIT);
-
-	assert_true(n > 0);
-	assert_true(ipc_check(&at.m, (size_t)n));
-	assert_string_equal(ipc_kind_name(at.m.kind), ipc_kind_name(kind));
-	*ret = at.m;
-	if (bytes)
-		memcpy(bytes, ipc_packet(&at.m), at.m.lease_line.length);
-}
-
-static void hears_nothing(int fd)
-{
-	char byte;
-
-	assert_true(recv(fd, &byte, 1, MSG_DONTWAIT) < 0);
-}
-
-static void say(struct rig *r, const struct ipc_message *m)
-{
-	engine_lease_said(&r->engine, m, r->now);
-}
 
 static void open_code(struct rig *r)
 {
@@ -158,16 +18,6 @@ static void open_code(struct rig *r)
 	memcpy(r->code, m.pair_news.code, sizeof(r->code));
 	hear(r->control, IPC_RESULT, &m, NULL);
 	assert_int_equal(m.result.code, RESULT_OK);
-}
-
-static void hear_opening(struct rig *r, struct lease_opening *ret)
-{
-	char line[LEASE_LINE_MAX];
-	struct ipc_message m;
-
-	hear(r->control, IPC_LEASE_SEND, &m, line);
-	assert_int_equal(lease_opening_read(line, m.lease_line.length - 1, ret), 0);
-	assert_int_equal(m.lease_line.close, ret->kind != LEASE_PAIR_SHARE);
 }
 
 /* A sleeper's half of an exchange. */
@@ -227,15 +77,6 @@ static void say_tag(struct rig *r, const struct sleeper *s)
 	m.lease_opening.opening.kind = LEASE_PAIR_TAG;
 	memcpy(m.lease_opening.opening.tag, s->outcome.tag, sizeof(s->outcome.tag));
 	say(r, &m);
-}
-
-static void hear_error(struct rig *r, const char *word)
-{
-	struct lease_opening o;
-
-	hear_opening(r, &o);
-	assert_int_equal(o.kind, LEASE_ERROR);
-	assert_string_equal(o.word, word);
 }
 
 static void hear_news(struct rig *r, enum pair_news what, unsigned int left)
@@ -582,132 +423,6 @@ static void from_elsewhere(void **state)
 	try_another(r, 2, 2);
 }
 
-/* A pairing that is not known yet is not unknown: its sleeper would think that it has to be paired anew. */
-static void nobody_is_judged_before_all_is_known(void **state)
-{
-	struct rig *r = *state;
-	struct ipc_message m = { .kind = IPC_LEASE_OPENING };
-
-	r->engine.going = false;
-	m.lease_opening.connection = 1;
-	m.lease_opening.peer = addr_v4((const uint8_t[]){ 192, 0, 2, 5 });
-	m.lease_opening.opening = (struct lease_opening){ .kind = LEASE_OPEN_LEASE,
-							  .id = "yMnKy8zNzs_Q" };
-	say(r, &m);
-	hears_nothing(r->control);
-	hears_nothing(r->monitor);
-	engine_lease_go(&r->engine);
-	hear(r->control, IPC_LEASE_RESET, &(struct ipc_message){ .kind = 0 }, NULL);
-	say(r, &m);
-	hear_error(r, "unknown-pairing");
-}
-
-/* Its addresses were being looked at when it was paired. */
-static void who_is_paired_is_not_registered_any_more(void **state)
-{
-	struct rig *r = *state;
-	const struct pairing p = { .id = "AAAAAAAAAAAA",
-				   .mac = { { 2, 0, 0, 0, 0, 5 } },
-				   .name = "nas" };
-	struct ipc_registration said = {
-		.goodbye = true,
-		.spec = { .origin = SPEC_REGISTERED,
-			  .mac = p.mac,
-			  .name = "nas",
-			  .addresses_n = 1 },
-	};
-	struct ipc_message m;
-
-	said.spec.addresses[0] = addr_v4((const uint8_t[]){ 192, 0, 2, 5 });
-	assert_int_equal(engine_requests_init(&r->engine), 0);
-	engine_paired(&r->engine, &p);
-	engine_registration_verified(&r->engine, 9, &said, r->now);
-	hears_nothing(r->monitor);
-	hear(r->control, IPC_RESULT, &m, NULL);
-	assert_int_equal(m.request, 9);
-	assert_int_equal(m.result.code, RESULT_REFUSED);
-	engine_unpaired(&r->engine, p.id);
-	engine_registration_verified(&r->engine, 10, &said, r->now);
-	hear(r->monitor, IPC_STORE, &m, NULL);
-	m = (struct ipc_message){ .kind = IPC_REFUSED, .request = m.request };
-	engine_store_refused(&r->engine, &m);
-	free(r->engine.stores);
-}
-
-/* Opens a lease and proves its key; what the sleeper seals with. */
-static struct lease_way hold(struct rig *r, const struct pairing *p, uint32_t connection)
-{
-	struct ipc_message m = { .kind = IPC_LEASE_OPENING };
-	struct lease_opening o = { .kind = LEASE_OPEN_LEASE, .nonce = { 1, 2, 3 } };
-	struct lease_way way, back;
-
-	memcpy(o.id, p->id, sizeof(o.id));
-	m.lease_opening.opening = o;
-	m.lease_opening.connection = connection;
-	m.lease_opening.peer = addr_v4((const uint8_t[]){ 192, 0, 2, 5 });
-	say(r, &m);
-	hear(r->monitor, IPC_CHECK, &m, NULL);
-	m = (struct ipc_message){ .kind = IPC_CHECKED, .request = m.request };
-	assert_true(engine_lease_checked(&r->engine, &m, r->now));
-	hear(r->control, IPC_LEASE_SEND, &m, r->line);
-	assert_int_equal(lease_opening_read(r->line, m.lease_line.length - 1, &o), 0);
-	assert_int_equal(o.kind, LEASE_OPENED);
-	lease_ways(p->key, (const uint8_t[LEASE_NONCE_SIZE]){ 1, 2, 3 }, o.nonce, &way, &back);
-	return way;
-}
-
-static void say_lease(struct rig *r, struct lease_way *way, uint32_t connection,
-		      const struct lease_said *said)
-{
-	static union {
-		struct ipc_message m;
-		char bytes[IPC_BYTES_MAX];
-	} line;
-	static char json[LEASE_LINE_MAX];
-	int n;
-
-	line.m = (struct ipc_message){ .kind = IPC_LEASE_LINE };
-	line.m.lease_line.connection = connection;
-	assert_true(lease_said_write(said, json, sizeof(json)) > 0);
-	n = lease_seal(way, json, line.bytes + ipc_length(&line.m), LEASE_LINE_MAX);
-	assert_true(n > 0);
-	line.m.lease_line.length = (uint32_t)n - 1;
-	say(r, &line.m);
-}
-
-/* A SecureOn password is kept where the machine is described, and nowhere else. */
-static void nothing_stays_of_a_line(void **state)
-{
-	static const uint8_t secret[6] = { 0x5e, 0xc2, 0xe7, 0x0f, 0x91, 0xd3 };
-	struct rig *r = *state;
-	const struct pairing p = {
-		.id = "AAAAAAAAAAAA", .mac = { { 2, 0, 0, 0, 0, 5 } }, .key = { 9 }, .name = "nas"
-	};
-	struct lease_said said = {
-		.say = SAY_LEASE,
-		.why = WHY_BOOT,
-		.spec = { .origin = SPEC_REGISTERED, .mac = p.mac, .name = "nas", .addresses_n = 1 }
-	};
-	struct ipc_message m = { .kind = IPC_LEASE_GONE, .id = 1 };
-	struct lease_way way;
-
-	said.spec.addresses[0] = addr_v4((const uint8_t[]){ 192, 0, 2, 5 });
-	said.spec.secureon.length = sizeof(secret);
-	memcpy(said.spec.secureon.b, secret, sizeof(secret));
-	engine_paired(&r->engine, &p);
-	way = hold(r, &p, 1);
-	freed_watch(secret, sizeof(secret));
-	say_lease(r, &way, 1, &said);
-	say(r, &m);
-	hear(r->monitor, IPC_CHECK, &m, NULL);
-	assert_memory_equal(m.machine.spec.secureon.b, secret, sizeof(secret));
-	assert_int_equal(freed_seen, 0);
-	freed_watch_nothing();
-	engine_unpaired(&r->engine, p.id);
-}
-
-#define RIG_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -718,15 +433,12 @@ int main(void)
 		RIG_TEST(proved_in_time_does_not_expire),
 		RIG_TEST(a_code_is_good_for_one),
 		RIG_TEST(a_share_that_is_none_costs_nothing),
-		RIG_TEST(nothing_stays_of_a_line),
 		RIG_TEST(three_tries),
 		RIG_TEST(three_at_once_are_three),
 		RIG_TEST(a_wrong_tag_is_a_wrong_code),
 		RIG_TEST(five_minutes),
 		RIG_TEST(one_at_a_time),
 		RIG_TEST(from_elsewhere),
-		RIG_TEST(who_is_paired_is_not_registered_any_more),
-		RIG_TEST(nobody_is_judged_before_all_is_known),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
