@@ -52,7 +52,7 @@ static enum cli_exit do_to_machine(struct cli *c, int argc, char **argv, enum co
 				   const char *done)
 {
 	static const struct option options[] = { { NULL, 0, NULL, 0 } };
-	struct command request = { .kind = kind };
+	struct command request = { .kind = (uint8_t)kind };
 	enum cli_exit status;
 
 	if (getopt_long(argc, argv, "", options, NULL) != -1)
