@@ -34,6 +34,7 @@ struct port_physical {
 	struct mac permanent; /* zero: not known */
 	enum port_wake wake;
 	bool told; /* that it was armed by us */
+	bool carrier; /* sleeper.c's, like what arm.h knows */
 };
 
 struct port {
@@ -57,7 +58,10 @@ struct net_interface;
  */
 const struct net_interface *port_choose(const struct net_view *v, const char *name,
 					const struct addr *guard);
-/* Fills everything but what arm.h knows (wake, permanent, secureon), which is kept where the hardware is the same. */
+/*
+ * Fills everything but what arm.h knows (wake, permanent, secureon) and the carriers of the hardware; these are kept where the
+ * hardware is the same.
+ */
 void port_look(struct port *p, const struct net_interface *i);
 /* The hardware below `name`, as that folder (/sys/class/net) shows it. */
 void port_hardware(struct port *p, const char *sysfs, const char *name);

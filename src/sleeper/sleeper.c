@@ -110,6 +110,22 @@ static bool same_addresses(const struct port *a, const struct port *b)
 	       memcmp(a->addresses, b->addresses, a->addresses_n * sizeof(a->addresses[0])) == 0;
 }
 
+/* A bridge with other ports has a carrier all the time: what counts for Wake-on-LAN is that of the hardware. */
+static bool hardware_came_up(struct sleeper *s)
+{
+	bool came = false;
+
+	for (size_t i = 0; i < s->port.physical_n; i++) {
+		struct port_physical *p = &s->port.physical[i];
+		const struct net_interface *n = net_by_name(s->net, p->name);
+		bool carrier = n && n->link.carrier;
+
+		came = came || (carrier && !p->carrier);
+		p->carrier = carrier;
+	}
+	return came;
+}
+
 void sleeper_look(struct sleeper *s)
 {
 	struct port before = s->port;
@@ -118,6 +134,7 @@ void sleeper_look(struct sleeper *s)
 	port_look(&s->port, choose(s));
 	other = before.ifindex != s->port.ifindex || !mac_equal(&before.mac, &s->port.mac);
 	link_up = s->port.carrier && (!before.carrier || other);
+	link_up = hardware_came_up(s) || link_up;
 	if (other)
 		say_port(s);
 	if (s->phase != SLEEPER_UP)

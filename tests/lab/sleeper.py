@@ -17,14 +17,17 @@ from guard import program
 
 class Sleeper:
     """Options: paired (False: no pairing file), key, guard (what the pairing says; default: the guard's host), port, config
-    ({key: value} of [sleeper]), extra (text of the file), mode (of the pairing file). There is no system bus in the lab: the
-    unit tests of logind and the scenes in a real systemd are elsewhere."""
+    ({key: value} of [sleeper]), extra (text of the file), mode (of the pairing file), mounts ({path: what the daemon sees
+    there}), preload (a library). There is no system bus in the lab: the unit tests of logind and the scenes in a real
+    systemd are elsewhere."""
 
-    def __init__(self, host, paired=True, key=None, guard=None, port=13717, config=None, extra="", mode=0o600, name=None):
+    def __init__(self, host, paired=True, key=None, guard=None, port=13717, config=None, extra="", mode=0o600, name=None, mounts=None,
+                 preload=None):
         self.host, self.ns = host, host.ns
         self.key = key or os.urandom(32)
         self.id = b64(os.urandom(9))
         self.name = name or host.name
+        self.mounts, self.preload = mounts or {}, preload
         self.folder = tempfile.mkdtemp(prefix=f"rls{os.getpid()}-")
         self.state_dir = os.path.join(self.folder, "state")
         self.socket = os.path.join(self.folder, "control.sock")
@@ -61,9 +64,15 @@ class Sleeper:
     def start(self):
         # No system bus: what the box that runs the tests has is not the machine's.
         env = {**os.environ, "DBUS_SYSTEM_BUS_ADDRESS": f"unix:path={self.folder}/no-bus"}
+        argv = self.command("--debug")
+        if self.mounts or self.preload:
+            # `ip netns exec` has its own mounts: what is mounted there ends with the daemon.
+            script = "".join(f"mount --bind {source} {path}; " for path, source in self.mounts.items())
+            if self.preload:
+                script += f"export LD_PRELOAD={self.preload}; "
+            argv = self.ns.command("sh", "-ec", script + 'exec "$@"', "sh", *argv[argv.index(program("rouse-sleeper")):])
         with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen(self.command("--debug"), stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env,
-                                            start_new_session=True)
+            self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env, start_new_session=True)
         return self
 
     def errand(self, *argv, timeout=10):
