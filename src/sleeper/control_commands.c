@@ -408,5 +408,6 @@ void control_request(struct client *k, const char *line, size_t n)
 void control_forget(struct client *k)
 {
 	idle_forget(k->s, k);
+	sleeper_forget(k->s, k);
 	test_forget(k);
 }

@@ -219,6 +219,18 @@ void sleeper_goodbye(struct sleeper *s, enum lease_why why, sleeper_done *done, 
 	leave(s);
 }
 
+void sleeper_forget(struct sleeper *s, const void *context)
+{
+	struct sleeper_life *life = s->life;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < life->waiting_n; i++) {
+		if (life->waiting[i].context != context)
+			life->waiting[kept++] = life->waiting[i];
+	}
+	life->waiting_n = kept;
+}
+
 /* --- hello --- */
 
 /*

@@ -74,6 +74,8 @@ void sleeper_suspend(struct sleeper *s, const char *who, sleeper_done *done, voi
  * is -ETIMEDOUT or so, and no reason not to sleep.
  */
 void sleeper_goodbye(struct sleeper *s, enum lease_why why, sleeper_done *done, void *context);
+/* Whoever waits for a goodbye with that context is not told any more. */
+void sleeper_forget(struct sleeper *s, const void *context);
 /* The machine is awake, whatever was said before: hello to the guard, Wake-on-LAN armed again. */
 void sleeper_hello(struct sleeper *s);
 /*
