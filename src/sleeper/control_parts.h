@@ -37,6 +37,7 @@ struct test {
 	bool slept; /* logind took it */
 	bool woken;
 	bool alarm; /* ours */
+	bool by_alarm; /* that woke it: the test failed, and the guard may know why */
 	uint32_t after, safety; /* seconds */
 	uint64_t slept_us, woken_us; /* CLOCK_BOOTTIME */
 	struct loop_timer limit;
