@@ -4,6 +4,7 @@ import fcntl
 import os
 import pathlib
 import shutil
+import signal
 import sys
 import tempfile
 
@@ -14,6 +15,9 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import guard as guard_module  # noqa: E402
 import netns  # noqa: E402
 from lan import Lan  # noqa: E402
+
+# Started in the background, we would hand on that Ctrl-C is ignored, and `rouse pair` would not end by it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(config, items):

@@ -61,10 +61,36 @@ def host_state(ns):
             "packet sockets": ns.run("ss", "-0", "-a", "-n", "-H", check=False).stdout}
 
 
+def wait_settled(ns):
+    """Until every IPv6 address of the namespace has done DAD and has its route, which the kernel sees to a little later."""
+    def settled():
+        addresses = json.loads(ns.run("ip", "-j", "-6", "addr").stdout or "[]")
+        routes = ns.run("ip", "-6", "route", "show", "table", "local").stdout.split()
+        return all(not a.get("tentative") and a["local"] in routes for link in addresses for a in link["addr_info"])
+    with contextlib.suppress(TimeoutError):         # on a link that is down they never are
+        netns.wait_until(settled, 3, what="IPv6 addresses")
+
+
 def neighbours(ns):
     """[(address, mac or None, states)] of the kernel's table."""
     out = subprocess.run(["ip", "-j", "-n", ns.name, "neigh"], capture_output=True, text=True, check=True).stdout
     return [(item["dst"], item.get("lladdr"), item.get("state", [])) for item in json.loads(out or "[]")]
+
+
+def settled(ns):
+    """The kernel has finished with the addresses of a host: link-local ones come with the carrier, and all are tentative at first."""
+    text = ns.run("ip", "-6", "addr", "show", "up", check=False).stdout
+    return "tentative" not in text and "fe80" in text
+
+
+def process_stat(pid):
+    """{"session": pid, "ended": whether it is a zombie} of a process, or None when there is none."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+            state, _, _, session, _ = file.read().rpartition(") ")[2].split(maxsplit=4)
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return {"session": int(session), "ended": state in "ZX"}
 
 
 class Guard:
@@ -95,6 +121,9 @@ class Guard:
         self.rules, self.machine_keys, self.addresses = rules or {}, machine_keys or {}, addresses or {}
         self.process = None
         self.clean_exit = True
+        wait_settled(self.ns)
+        with contextlib.suppress(TimeoutError):         # a host without IPv6
+            netns.wait_until(lambda: settled(self.ns), 3)
         self.before = host_state(self.ns)
         if configure:
             self.write_config()
@@ -146,10 +175,11 @@ class Guard:
         out = {}
         if self.process is None or self.process.poll() is not None:
             return out
-        with contextlib.suppress(FileNotFoundError):
+        gone = FileNotFoundError, ProcessLookupError       # before it was opened, and since
+        with contextlib.suppress(*gone):
             with open(f"/proc/{self.process.pid}/task/{self.process.pid}/children", encoding="ascii") as file:
                 for word in file.read().split():
-                    with contextlib.suppress(FileNotFoundError), open(f"/proc/{word}/cmdline", "rb") as cmdline:
+                    with contextlib.suppress(*gone), open(f"/proc/{word}/cmdline", "rb") as cmdline:
                         words = cmdline.read().split(b"\0")[0].decode("ascii", "replace").split(":")[-1].split()
                         if words:                   # else it is just being started, or gone
                             out[words[0]] = int(word)
@@ -170,19 +200,23 @@ class Guard:
         if role:
             pid = self.roles()[role]
             os.kill(pid, signal.SIGKILL)
+            netns.wait_until(lambda: (process_stat(pid) or {"ended": True})["ended"], 10, what=f"end of {role}")
             return pid
-        roles = self.roles()
         self.process.kill()
         self.process.wait(10)
         if wait:
-            self.wait_gone(roles)
+            self.wait_gone()
         return self.process.pid
 
-    def wait_gone(self, roles=None):
-        """No process of the daemon lives on in the namespace."""
-        def gone():
-            return not [pid for pid in self.ns.pids() if pid != os.getpid() and self._is_roused(pid)]
-        netns.wait_until(gone, 5, what=f"end of all roles {roles or ''}")
+    def wait_gone(self, timeout=10):
+        """No process of the daemon lives on. One that is ending has an empty command line, and soon no namespace, before its
+        descriptors are closed: only a zombie has let go of its sockets."""
+        netns.wait_until(lambda: not self._living(), timeout, what="end of all roles")
+
+    def _living(self):
+        """The pids of its session (start() gives it one of its own) that have not ended."""
+        stats = {pid: process_stat(pid) for pid in map(int, filter(str.isdigit, os.listdir("/proc")))}
+        return [pid for pid, stat in stats.items() if stat and stat["session"] == self.process.pid and not stat["ended"]]
 
     @staticmethod
     def _is_roused(pid):
@@ -308,7 +342,7 @@ class Guard:
             if text != after[what]:
                 changes = difflib.unified_diff(text.replace("},", "},\n").splitlines(), after[what].replace("},", "},\n").splitlines(), n=0)
                 out.append(f"{what} changed:\n" + "\n".join(line for line in changes if not line.startswith(("---", "+++", "@@"))))
-        real = {thing.mac for thing in [*self.lan.hosts, *self.lan.machines]}
+        real = {thing.mac for thing in [*self.lan.hosts, *self.lan.machines]} | self.lan.macs
         for address, mac, states in neighbours(self.ns):
             if "PERMANENT" in states and mac not in (None, "00:00:00:00:00:00") and not address.startswith(("ff", "224.", "239.")):
                 out.append(f"permanent neighbour {address} {mac}")

@@ -202,9 +202,11 @@ class Host:
         return lladdr, [word for word in out if word.isupper()]
 
     def learn(self, *addresses):
-        """Resolve addresses now (an ordinary packet to a closed UDP port)."""
+        """Resolve addresses now (an ordinary packet to a closed UDP port); the kernel gives up after three seconds."""
         for address in addresses:
             self.udp(address, 7, b"learn", timeout=0.05)
+            with contextlib.suppress(TimeoutError):
+                netns.wait_until(lambda a=address: self.neighbour(a)[0], 3.5)
 
     def close(self):
         self._closing.close()
@@ -220,6 +222,7 @@ class Lan:
         self.hosts = []
         self.machines = []
         self.guards = []
+        self.macs = set()               # of what a test itself puts onto the LAN, and real
         self._number = 50
         self.switch = None
         try:

@@ -1,5 +1,6 @@
 """What survives: restart, kill -9 of the daemon and of each role, a full disk, a broken state file, a clock that jumps."""
 
+import contextlib
 import datetime
 import os
 import random
@@ -73,7 +74,7 @@ def test_woken_while_the_guard_was_gone(lan):
     nas.wait_up()
     capture = lan.client.capture()
     guard.restart()
-    guard.wait_state("nas", "awake", timeout=3)
+    guard.wait_state("nas", "awake")
     assert nas.conflicts == 0
     assert not [f for f in capture.frames() if f.is_arp and f.spa == nas.v4 and f.sha != nas.mac]
 
@@ -85,9 +86,9 @@ def test_role_that_dies_is_restarted_and_loses_no_claim(lan, role):
     guard = asleep(lan, nas, rules={"nas": "tcp/22"})
     before = time.monotonic()
     old = guard.kill(role)
-    assert answered(lan, nas, 1.0) <= 1.0
-    netns.wait_until(lambda: guard.roles().get(role) not in (None, old), 2, what=f"new {role}")
-    guard.wait_ready(3)
+    assert answered(lan, nas, 10) <= 2.0
+    netns.wait_until(lambda: guard.roles().get(role) not in (None, old), 10, what=f"new {role}")
+    guard.wait_ready()
     assert guard.state("nas") == "asleep" and not nas.valid_magics(before)
     attempt = lan.client.connect(nas.v4)
     nas.first_magic(attempt.start)
@@ -100,12 +101,11 @@ def test_role_that_dies_is_restarted_and_loses_no_claim(lan, role):
 
 def test_role_that_keeps_dying_stops_the_daemon(lan):
     guard = lan.guard([])
-    for _ in range(12):
-        if guard.process.poll() is not None:
-            break
-        if "engine" in guard.roles():
+    end = time.monotonic() + 30
+    while guard.process.poll() is None and time.monotonic() < end:
+        with contextlib.suppress(KeyError, ProcessLookupError):
             guard.kill("engine")
-        time.sleep(0.3)
+        time.sleep(0.2)
     assert guard.process.wait(10) == 1
     assert "engine" in guard.log().splitlines()[-1], "the last line says what went wrong"
     guard.wait_gone()
@@ -117,16 +117,16 @@ def test_role_that_keeps_dying_later_is_given_pauses(lan):
     guard = asleep(lan, nas, rules={"nas": "tcp/22"})
     time.sleep(2.2)                                 # it has served by then
     for _ in range(6):
-        netns.wait_until(lambda: "engine" in guard.roles(), 3, step=0.01, what="engine")
+        netns.wait_until(lambda: "engine" in guard.roles(), 10, step=0.01, what="engine")
         guard.kill("engine")
         time.sleep(0.1)
     guard.wait_log(r"again and again: it is started again in 1 s")
-    time.sleep(0.6)
+    time.sleep(0.3)
     assert "engine" not in guard.roles() and guard.process.poll() is None
-    assert answered(lan, nas, 3)
+    assert answered(lan, nas, 10)
     guard.kill("engine")
     guard.wait_log(r"it is started again in 2 s")
-    assert answered(lan, nas, 5)
+    assert answered(lan, nas, 15)
     assert guard.state("nas") == "asleep"
 
 
@@ -198,10 +198,10 @@ def test_full_disk_is_reported_and_costs_nothing_else(lan, tmp_path):
             if guard.rouse("add", f"box{i}", "--mac", f"52:54:00:00:66:{i:02x}", check=False).returncode != 0:
                 break
         assert guard.register(disk) != "OK.", "a registration that cannot be kept is not OK"
-        guard.wait_log("space|full|ENOSPC", 3)
+        guard.wait_log("space|full|ENOSPC")
         check_connected(lan.client.connect(nas.v4).wait(10), nas, nas.v4)
         os.unlink(os.path.join(state, "ballast"))
-        netns.wait_until(lambda: guard.register(disk) == "OK.", 5, step=0.3, what="registration after the disk has room")
+        netns.wait_until(lambda: guard.register(disk) == "OK.", 15, step=0.3, what="registration after the disk has room")
         guard.kill()
         guard.restart()
         assert guard.status("disk")
@@ -231,7 +231,7 @@ def test_damaged_state_file(lan, damage):
     if damage == "torn":
         assert guard.status("box")
     else:
-        guard.wait_log("journal", 3, after=mark)
+        guard.wait_log("journal", after=mark)
         assert os.path.exists(path + ".bad")
     assert guard.register(nas) == "OK."
     assert guard.status("nas")
@@ -257,7 +257,7 @@ def test_clock_that_jumps(lan, tmp_public):
             file.flush()
         jump(-86400 * 400)
         nas.sleep()
-        guard.wait_state("nas", "asleep", timeout=8)
+        guard.wait_state("nas", "asleep")
         since = datetime.datetime.fromisoformat(guard.status("nas")["since"])
         age = (datetime.datetime.now(datetime.timezone.utc) - since).days
         assert 395 < age < 405, f"the preloaded clock is not seen ({age} days): this test would prove nothing"
@@ -270,4 +270,4 @@ def test_clock_that_jumps(lan, tmp_public):
         assert 0 < last["awake_seconds"] < 5 and 0 < last["ready_seconds"] < 5
         jump(0)
         nas.sleep()
-        guard.wait_state("nas", "asleep", timeout=8)
+        guard.wait_state("nas", "asleep")
