@@ -338,6 +338,15 @@ static size_t hear_until(struct discover *d, uint64_t end_us, struct discovered 
 	return n;
 }
 
+static int by_address(const void *left, const void *right)
+{
+	const struct addr *a = ((const struct discovered *)left)->addresses;
+	const struct addr *b = ((const struct discovered *)right)->addresses;
+
+	return a->family != b->family ? (a->family < b->family ? -1 : 1)
+				      : memcmp(a->b, b->b, sizeof(a->b));
+}
+
 int discover_guards(unsigned int wait_ms, const char *interface, struct discovered *ret, size_t max)
 {
 	const uint64_t start = clock_monotonic_us(), wait = wait_ms * UINT64_C(1000);
@@ -353,6 +362,7 @@ int discover_guards(unsigned int wait_ms, const char *interface, struct discover
 		/* The first one can be lost. */
 		(void)discover_ask(d);
 		n = hear_until(d, start + wait, ret, max);
+		qsort(ret, n, sizeof(*ret), by_address);
 	}
 	discover_close(d);
 	return r < 0 ? r : (int)n;

@@ -27,7 +27,8 @@ struct discovered {
 /*
  * Asks on one interface (NULL: on all that are up and can multicast, but loopback), twice, and collects for `wait_ms`.
  * BLOCKS for all of that time: for commands. A daemon with a loop has the functions below.
- * How many guards are at `ret`, or a negative errno (-ENODEV: no such interface, or none to ask on).
+ * How many guards are at `ret`, by their best addresses (whoever is told to choose one sees the same list each time), or a
+ * negative errno (-ENODEV: no such interface, or none to ask on).
  */
 int discover_guards(unsigned int wait_ms, const char *interface, struct discovered *ret,
 		    size_t max);
