@@ -58,7 +58,7 @@ def test_no_conflict_when_it_boots_right_after_the_claim(make_lan, snooping):
     time.sleep(4)
     assert [machine.conflicts for machine in machines] == [0] * len(machines)
     for machine in machines:
-        machine.wait_up(5)
+        machine.wait_up(15)
 
 
 def test_probe_of_another_host_is_defended_and_wakes_nobody(lan):
@@ -69,7 +69,7 @@ def test_probe_of_another_host_is_defended_and_wakes_nobody(lan):
     assert out.returncode == 1, f"arping saw no duplicate: {out.stdout}"
     lan.other.ns.sysctl(**{"net.ipv6.conf.eth0.accept_dad": 1})
     lan.other.ns.ip(f"addr add {nas.v6}/64 dev eth0")
-    end = time.monotonic() + 4
+    end = time.monotonic() + 15
     while "dadfailed" not in (text := lan.other.ns.run("ip", "-6", "addr", "show", "dev", "eth0").stdout):
         assert time.monotonic() < end, text
         time.sleep(0.1)

@@ -18,13 +18,13 @@ def test_goodbye_then_claimed_within_a_second_of_the_last_frame(lan):
     assert lan.client.neighbour(nas.v4)[0] == nas.mac
     capture = lan.client.capture()
     gone = goodbye(guard, nas)["nas"]
-    four = capture.wait(lambda f: f.is_arp and f.op == 1 and f.spa == f.tpa == nas.v4 and f.sha != nas.mac, 3, "announcement")
-    six = capture.wait(lambda f: f.icmp == 136 and f.target == nas.v6 and f.lladdr != nas.mac and f.override, 3, "NA")
+    four = capture.wait(lambda f: f.is_arp and f.op == 1 and f.spa == f.tpa == nas.v4 and f.sha != nas.mac, 10, "announcement")
+    six = capture.wait(lambda f: f.icmp == 136 and f.target == nas.v6 and f.lladdr != nas.mac and f.override, 10, "NA")
     assert four.time - gone <= 1.0 and six.time - gone <= 1.0
     assert four.src == four.sha and six.src == six.lladdr, "the Ethernet source teaches the switch"
     assert lan.client.neighbour(nas.v4)[0] == four.sha and lan.client.neighbour(nas.v6)[0] == six.lladdr
     attempt = lan.client.connect(nas.v6)
-    assert nas.first_magic(attempt.start).time - attempt.start < 0.1
+    assert nas.first_magic(attempt.start).time - attempt.start < 0.5
     check_connected(attempt.wait(10), nas, nas.v6)
 
 
@@ -37,7 +37,7 @@ def test_goodbye_is_not_believed_while_the_machine_lives(lan):
         assert guard.state("nas") == "drowsy"
         assert lan.client.ping(nas.v4, timeout=1) is not None
         time.sleep(0.2)
-    guard.wait_state("nas", "awake", timeout=4)
+    guard.wait_state("nas", "awake", timeout=10)
     assert [e for e in guard.events("nas") if e["event"] == "stayed-awake"]
     assert nas.conflicts == 0
 
@@ -45,10 +45,10 @@ def test_goodbye_is_not_believed_while_the_machine_lives(lan):
 def test_configured_machine_is_noticed_by_silence(lan):
     nas = lan.machine("nas", boot=1.0)
     guard = lan.guard([nas], rules={"nas": "tcp/22"})
-    guard.wait_state("nas", "awake", timeout=2.5)
+    guard.wait_state("nas", "awake")
     lan.client.learn(nas.v4)
     nas.sleep()
-    guard.wait_state("nas", "asleep", timeout=8)    # watch 1 s, six misses half a second apart
+    guard.wait_state("nas", "asleep")               # watch 1 s, six misses half a second apart
     check_connected(lan.client.connect(nas.v4).wait(10), nas, nas.v4)
 
 
@@ -78,7 +78,7 @@ def test_nic_that_answers_arp_asleep(lan):
     guard = lan.guard([], wake={"shutdown-timeout": "60s"})
     assert guard.register(nas) == "OK."
     nas.sleep()
-    guard.wait_state("nas", "asleep", timeout=12)
+    guard.wait_state("nas", "asleep", timeout=20)
     assert [e for e in guard.events("nas") if e["event"] == "nic-answers"]
     lan.client.learn(nas.v4)
     check_connected(lan.client.connect(nas.v4).wait(10), nas, nas.v4)
@@ -92,7 +92,7 @@ def test_flapping_machine(lan):
         wait_quiet(1.0)
         nas.sleep()
         wait_quiet(1.0)
-    guard.wait_state("nas", "asleep", timeout=12)
+    guard.wait_state("nas", "asleep", timeout=20)
     assert nas.conflicts == 0
     assert len(guard.log().splitlines()) < 120, "log flood"
     check_connected(lan.client.connect(nas.v4).wait(10), nas, nas.v4)
@@ -108,7 +108,7 @@ def test_second_host_that_uses_the_address(lan):
     for _ in range(3):
         lan.other.send(announce)
         wait_quiet(0.5)
-    guard.wait_log("another host.*uses|used by another host", 3)
+    guard.wait_log("another host.*uses|used by another host")
     conflict = [e for e in guard.events("nas") if e["event"] == "conflict"][-1]
     assert lan.other.mac in str(conflict)
     with lan.client.capture() as capture:
@@ -127,7 +127,7 @@ def test_address_of_a_live_other_host_is_not_claimed(lan):
     assert guard.register(nas) == "OK."
     nas.sleep()
     lan.other.ns.ip(f"addr add {nas.v4}/24 dev eth0")
-    guard.wait_log("another host.*uses|used by another host", 5)
+    guard.wait_log("another host.*uses|used by another host")
     wait_quiet(1)
     with lan.client.capture() as capture:
         lan.client.ping(nas.v4, timeout=1)
@@ -188,5 +188,5 @@ def test_listener_report_is_a_sign_of_life(lan):
     alert = struct.pack("!BBHBBH", 58, 0, 0x0502, 0, 0, 0x0100)                        # router alert, padding
     packet = frames.ip6("::", "ff02::16", 0, alert + report, hops=1)
     lan.other.send(frames.eth("33:33:00:00:00:16", nas.mac, frames.IP6, packet))
-    guard.wait_state("nas", "waking", timeout=1)
+    guard.wait_state("nas", "waking")
     assert guard.state("disk") == "asleep"

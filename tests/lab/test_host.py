@@ -20,7 +20,7 @@ def test_link_down_and_up(lan):
     guard.wait_state("disk", "awake")
     before = time.monotonic()
     lan.switch.ip(f"link set {lan.guard_host.port} down")
-    guard.wait_log("eth0.*(down|link|carrier)", 3)
+    guard.wait_log("eth0.*(down|link|carrier)")
     wait_quiet(4)
     assert guard.state("disk") in ("awake", "unknown"), "nothing is judged while our own link is down"
     lan.switch.ip(f"link set {lan.guard_host.port} up")
@@ -49,7 +49,7 @@ def test_address_change(lan, at_once):
         guard.wait_state("nas", "awake")
         assert guard.register_raw(b"{}", lan.other, address="192.0.2.21"), "the registration port follows"
         assert not [f for f in capture.frames() if f.is_arp and f.spa == lan.guard_host.v4 and f.src == lan.guard_host.mac]
-        guard.wait_log("eth0.*address", 1, after=mark)
+        guard.wait_log("eth0.*address", after=mark)
     finally:
         ns.ip(f"addr add {lan.guard_host.v4}/24 brd + dev eth0", "addr del 192.0.2.21/24 dev eth0")
         ns.ip(f"addr add {lan.guard_host.v6}/64 dev eth0 nodad", "addr del 2001:db8::21/64 dev eth0")
@@ -62,13 +62,13 @@ def test_interface_goes_away_and_comes_back(lan):
     guard.clean_exit = False                        # the interface index changes: ours, not the guard's doing
     host, before = lan.guard_host, time.monotonic()
     lan.switch.ip(f"link del {host.port}")
-    guard.wait_log("eth0", 3)
+    guard.wait_log("eth0")
     wait_quiet(1)
     assert guard.process.poll() is None and guard.status("nas")
     lan.switch.ip(f"link add name {host.port} type veth peer name eth0 address {host.mac} netns {host.ns.name}",
                   f"link set {host.port} master br0 up")
     host.ns.ip("link set eth0 up", f"addr add {host.v4}/24 brd + dev eth0", f"addr add {host.v6}/64 dev eth0 nodad")
-    guard.wait_state("nas", "asleep", timeout=6)
+    guard.wait_state("nas", "asleep")
     wait_quiet(1.5)
     assert not nas.valid_magics(before)
     check_connected(lan.client.connect(nas.v6).wait(10), nas, nas.v6)
@@ -95,7 +95,7 @@ def test_own_mac_is_refused_with_forwarding(lan):
 def test_own_mac_without_forwarding(lan, family):
     nas = lan.machine("nas", boot=1.5, dad="off")
     guard = asleep(lan, nas, rules={"nas": "tcp/22"}, guard={"virtual-mac": "own"})
-    lan.client.ping(nas.address(family), timeout=0.2)
+    lan.client.learn(nas.address(family))
     assert lan.client.neighbour(nas.address(family))[0] == lan.guard_host.mac
     capture = lan.client.capture()
     check_connected(lan.client.connect(nas.address(family)).wait(10), nas, nas.address(family))
@@ -111,7 +111,7 @@ def test_macvlan_child_uses_its_own_mac(lan):
     host.mac = mac
     nas = lan.machine("nas", boot=1.0, dad="off")
     guard = asleep(lan, nas, host=host, guard={"interface": "mv0"}, rules={"nas": "tcp/22"})
-    lan.client.ping(nas.v4, timeout=0.2)
+    lan.client.learn(nas.v4)
     assert lan.client.neighbour(nas.v4)[0] == mac
     assert "mv0" in guard.log()
     check_connected(lan.client.connect(nas.v4).wait(10), nas, nas.v4)
@@ -120,7 +120,7 @@ def test_macvlan_child_uses_its_own_mac(lan):
 def test_virtual_mac_as_configured(lan):
     nas = lan.machine("nas", boot=None)
     asleep(lan, nas, guard={"virtual-mac": "0a:72:6f:12:34:56"})
-    lan.client.ping(nas.v4, timeout=0.2)
+    lan.client.learn(nas.v4)
     assert lan.client.neighbour(nas.v4)[0] == "0a:72:6f:12:34:56"
 
 
@@ -131,7 +131,7 @@ def test_local_connections_wake(lan, family):
     lan.guard_host.learn(address)                   # its kernel knows the real MAC
     guard = asleep(lan, nas, rules={"nas": "tcp/22"}, guard={"local": "yes"})
     attempt = lan.guard_host.connect(address)
-    nas.first_magic(attempt.start, timeout=2.5)
+    nas.first_magic(attempt.start, timeout=10)
     check_connected(attempt.wait(15), nas, address)
     guard.wait_state("nas", "awake")
     assert guard.status("nas")["last_wake"]["by"] == "knock"
@@ -157,7 +157,7 @@ def test_forwarded_connections_wake(lan, family):
         start = time.monotonic()
         attempt = lan_module.Attempt(fake, nas.address(family), 22)
         try:
-            nas.first_magic(start, timeout=2.5)
+            nas.first_magic(start, timeout=10)
             netns.wait_until(lambda: nas.boots[-1].addresses.get(nas.address(family)), 10, what="address")
             boot = nas.boots[-1]
             nas.ns.ip(f"route add 198.51.100.0/24 via {host.v4}" if family == 4 else f"route add 2001:db8:1::/64 via {host.v6}")
@@ -178,7 +178,7 @@ def test_local_leaves_nothing_after_a_crash(lan):
                                 "net.ipv4.neigh.eth0.gc_stale_time": 1})
     guard = asleep(lan, nas, rules={"nas": "tcp/22"}, guard={"local": "yes"})
     attempt = lan.guard_host.connect(nas.v4)
-    nas.first_magic(attempt.start, timeout=2.5)
+    nas.first_magic(attempt.start, timeout=10)
     entry = lan.guard_host.neighbour(nas.v4)
     assert "PERMANENT" not in entry[1]
     guard.kill()
@@ -194,7 +194,7 @@ def test_local_entry_lasts_as_long_as_a_client_may_wait(lan):
     nas = lan.machine("nas", boot=None, dad="off")
     asleep(lan, nas, rules={"nas": "udp/9987"}, guard={"local": "yes"})
     lan.guard_host.udp(nas.v4, 9987, timeout=0.5)
-    nas.first_magic(timeout=2.5)
+    nas.first_magic(timeout=10)
     vmac = lan.guard_host.neighbour(nas.v4)[0]
     assert vmac.startswith("0a:72:6f"), vmac
     time.sleep(11)
@@ -209,10 +209,10 @@ def test_local_tap_ends_with_the_last_that_waits(lan):
         return lan.guard_host.ns.run("ss", "-0", "-a", "-n", "-H").stdout.count("eth0")
     before = sockets()
     attempt = lan.guard_host.connect(nas.v4)
-    nas.first_magic(attempt.start, timeout=2.5)
+    nas.first_magic(attempt.start, timeout=10)
     assert sockets() == before + 1
     check_connected(attempt.wait(15), nas, nas.v4)
-    netns.wait_until(lambda: sockets() == before, 2, what="end of the tap")
+    netns.wait_until(lambda: sockets() == before, 10, what="end of the tap")
 
 
 def test_local_off_says_so_when_forwarding(lan):
@@ -286,7 +286,7 @@ def test_several_interfaces(lan):
         with Capture(second) as capture:
             fake = type("Far", (), {"ns": second})()
             attempt = lan_module.Attempt(fake, "203.0.113.50", 22)
-            magic = capture.wait(lambda f: f.type == frames.WOL and not f.out, 2, "magic packet on the second LAN")
+            magic = capture.wait(lambda f: f.type == frames.WOL and not f.out, 10, "magic packet on the second LAN")
             assert bytes.fromhex("525400007709") * 16 in magic.raw
             attempt.close()
         assert not nas.magics
@@ -326,13 +326,13 @@ def test_interface_is_renamed_and_renamed_back(lan):
     guard.clean_exit = False                        # the addresses went down with the link: our doing
     host, before, mark = lan.guard_host, time.monotonic(), len(guard.log())
     host.ns.ip("link set eth0 down", "link set eth0 name lan9", "link set lan9 up")
-    guard.wait_log("eth0", 3, after=mark)
+    guard.wait_log("eth0", after=mark)
     wait_quiet(2)
     assert guard.process.poll() is None and guard.status("nas")
     mark = len(guard.log())
     host.ns.ip("link set lan9 down", "link set lan9 name eth0", "link set eth0 up", f"addr add {host.v6}/64 dev eth0 nodad")
-    guard.wait_log("eth0", 3, after=mark)
-    guard.wait_state("nas", "asleep", timeout=6)
+    guard.wait_log("eth0", after=mark)
+    guard.wait_state("nas", "asleep")
     assert not nas.valid_magics(before), "nobody asked for it"
     check_connected(lan.client.connect(nas.v4).wait(10), nas, nas.v4)
 
@@ -340,12 +340,12 @@ def test_interface_is_renamed_and_renamed_back(lan):
 def test_own_mac_stops_claiming_when_forwarding_is_turned_on(lan):
     nas = lan.machine("nas", boot=None)
     guard = asleep(lan, nas, guard={"virtual-mac": "own"})
-    lan.client.ping(nas.v4, timeout=0.2)
+    lan.client.learn(nas.v4)
     assert lan.client.neighbour(nas.v4)[0] == lan.guard_host.mac
     mark = len(guard.log())
     lan.guard_host.ns.sysctl(**{"net.ipv4.ip_forward": 1})
     try:
-        guard.wait_log("forward", 5, after=mark)
+        guard.wait_log("forward", after=mark)
         wait_quiet(1)
         lan.other.ping(nas.v4, timeout=0.5)
         assert lan.other.neighbour(nas.v4)[0] is None, "answered with the host's own MAC"
@@ -359,10 +359,10 @@ def test_default_route_that_comes_later(lan):
     nas = lan.machine("nas", boot=0.7, dad="off")
     nas.sleep()
     guard = lan.guard([nas], guard={"interface": None}, rules={"nas": "tcp/22"})
-    guard.wait_log("no default route", 2)
+    guard.wait_log("no default route")
     lan.guard_host.ns.ip("route add default via 192.0.2.254 dev eth0")
     try:
-        guard.wait_state("nas", "asleep", timeout=5)
+        guard.wait_state("nas", "asleep")
         check_connected(lan.client.connect(nas.v4).wait(10), nas, nas.v4)
         assert guard.register_raw(b"{}", lan.other), "the registration port is there too"
     finally:

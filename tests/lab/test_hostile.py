@@ -106,7 +106,7 @@ def test_role_that_cuts_itself_off_is_started_again(lan):
         old = guard.roles()[role]
         with channel_of(old) as fd:
             os.write(fd, b"x" * 100000)      # longer than any message
-        end = time.monotonic() + 5
+        end = time.monotonic() + 15
         while guard.roles().get(role) in (None, old):
             assert time.monotonic() < end, f"{role} lives on, deaf"
             time.sleep(0.05)
@@ -125,8 +125,8 @@ def test_what_control_says_wrongly_costs_control_alone(lan, what):
             for _ in range(20):
                 sock.send(words[what])
     guard.wait_log("control is ended for what it said")
-    netns.wait_until(lambda: guard.roles().get("control") not in (None, control), 5, what="another control")
-    guard.wait_ready(5)
+    netns.wait_until(lambda: guard.roles().get("control") not in (None, control), 15, what="another control")
+    guard.wait_ready()
     assert guard.roles()["engine"] == engine and guard.state("nas") == "asleep"
     assert guard.log().count("is ended for what it said") == 1
 

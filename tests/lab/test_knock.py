@@ -115,7 +115,7 @@ def test_what_wakes(lan):
         before = time.monotonic()
         knock(knocker, machine)
         try:
-            machine.first_magic(before, timeout=1)
+            machine.first_magic(before)
         except TimeoutError:
             missing.append(name)
     assert not missing, f"did not wake: {missing}"
@@ -145,7 +145,7 @@ def test_from_and_ignore_from(lan):
     for machine in (ignored, ignored_mac, both):
         other.send(syn_frame(other, machine, dst_mac=vmac))
     for machine in targets:
-        assert machine.first_magic(before, timeout=1)
+        assert machine.first_magic(before)
 
 
 def test_scan_limit_names_the_scanner_and_mutes_it(lan):
@@ -159,10 +159,11 @@ def test_scan_limit_names_the_scanner_and_mutes_it(lan):
     lan.client.send(syn_frame(lan.client, nas, dst_mac=vmac))
     wait_quiet(0.4)
     assert not nas.magics, "a scanner woke it"
+    guard.wait_log(f"scan.*{lan.client.v4}|{lan.client.v4}.*scan")
     lines = [line for line in guard.log().splitlines() if lan.client.v4 in line and "scan" in line]
     assert len(lines) == 1, lines
     lan.other.send(syn_frame(lan.other, nas, dst_mac=vmac))
-    assert nas.first_magic(before, timeout=1), "others are not muted"
+    assert nas.first_magic(before), "others are not muted"
     lan.client.send(syn_frame(lan.client, disk, family=6, dst_mac=vmac))
     wait_quiet(0.3)
 
@@ -174,7 +175,7 @@ def test_scan_limit_off(lan):
     for port in range(1000, 1050):
         lan.client.send(syn_frame(lan.client, nas, port=port, dst_mac=vmac))
     lan.client.send(syn_frame(lan.client, nas, dst_mac=vmac))
-    assert nas.first_magic(timeout=1)
+    assert nas.first_magic()
 
 
 def test_wake_limit(lan):
@@ -183,11 +184,13 @@ def test_wake_limit(lan):
     vmac = claim_mac(lan.client, targets[0].v4)
     for machine in targets:
         lan.client.send(syn_frame(lan.client, machine, dst_mac=vmac))
+    for machine in targets[:2]:
+        machine.first_magic()
     wait_quiet(0.6)
     assert [bool(machine.magics) for machine in targets] == [True, True, False, False]
-    guard.wait_log(lan.client.v4, 2)
+    guard.wait_log(lan.client.v4)
     lan.other.send(syn_frame(lan.other, targets[3], dst_mac=vmac))
-    assert targets[3].first_magic(timeout=1)
+    assert targets[3].first_magic()
 
 
 def test_second_knock_starts_nothing_new(make_lan):

@@ -27,7 +27,7 @@ def test_flood_of_arp_requests(lan):
                              stdout=subprocess.PIPE, text=True)
     wait_quiet(0.5)
     attempt = lan.client.connect(nas.v4)
-    nas.first_magic(attempt.start, timeout=3)
+    nas.first_magic(attempt.start, timeout=10)
     check_connected(attempt.wait(20), nas, nas.v4, slack=1.5)
     out, _ = flood.communicate(timeout=30)
     sent, seconds = out.split()
@@ -44,8 +44,8 @@ def test_ten_thousand_sources_knock(lan):
     before = guard.pss()
     start = time.monotonic()
     sent, seconds = pump(lan.other, "syn", nas.v4, vmac, 22, 10000)
-    assert sent == 10000 and seconds < 5
-    nas.first_magic(start, timeout=2)
+    assert sent == 10000 and seconds < 10
+    nas.first_magic(start, timeout=10)
     attempt = lan.client.connect(nas.v4)
     check_connected(attempt.wait(20), nas, nas.v4, slack=1.5)
     assert len([e for e in guard.events("nas") if e["event"] == "knock"]) == 1

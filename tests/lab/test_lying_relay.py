@@ -180,7 +180,7 @@ def test_nonsense(lan, lair):
     for piece in raw:
         uplink = s.guard.roles()["uplink"]
         s.c.raw(piece)
-        netns.wait_until(s.c.closed.is_set, 5, what=f"{piece[:12]} ends it")
+        netns.wait_until(s.c.closed.is_set, 15, what=f"{piece[:12]} ends it")
         assert s.guard.roles().get("uplink") == uplink, f"{piece[:20]} ended the uplink"
         s.join()
     assert s.guard.state("nas") == "asleep" and not s.wakes()
@@ -199,8 +199,8 @@ def test_a_relay_that_does_not_read(lan, lair):
     begin = time.monotonic()
     attempt = lan.client.connect(s.nas.v4)
     s.nas.first_magic(attempt.start)
-    assert time.monotonic() - begin < 2
-    attempt.wait(10)
+    assert time.monotonic() - begin < 4
+    attempt.wait(20)
     assert attempt.ok
     assert s.guard.rouse("status", timeout=5).returncode == 0
 

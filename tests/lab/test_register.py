@@ -30,7 +30,7 @@ def test_wakupators_command_line_and_json(lan):
     guard = lan.guard([], wrap=private, start=False, argv=[
         "-H", lan.guard_host.v4, "-p", "13800", "-if", "eth0", "-nb", "5", "-t", "15", "-kc", "1", "-st", "600", "-pd", "1"])
     guard.start(timeout=0)
-    end = time.monotonic() + 5
+    end = time.monotonic() + 15
     while True:
         try:
             reply = send(guard, entry(nas, name="nas"), nas, port=13800)
@@ -40,7 +40,7 @@ def test_wakupators_command_line_and_json(lan):
             time.sleep(0.05)
     assert reply == "OK."
     nas.sleep()
-    guard.wait_log("asleep", 8)
+    guard.wait_log("asleep", 20)
     before = time.monotonic()
     guard.process.terminate()                       # implies on-exit = wake
     assert guard.process.wait(10) == 0
@@ -102,11 +102,11 @@ def test_deadline_and_slow_clients_hurt_nobody(lan):
         sock.close()
     start = time.monotonic()
     assert send(guard, entry(nas, name="nas"), nas) == "OK."
-    assert time.monotonic() - start < 1
+    assert time.monotonic() - start < 3, "it waits for nobody's deadline"
     for sock in [*silent, slow]:
-        sock.settimeout(7)
+        sock.settimeout(15)
         read_reply(sock)
-        assert time.monotonic() - start < 6.5, "5 s deadline"
+        assert time.monotonic() - start < 9, "5 s deadline"
         sock.close()
     assert guard.process.poll() is None and "control" in guard.roles()
 
@@ -137,7 +137,7 @@ def test_connection_limits(make_lan):
     try:
         start = time.monotonic()
         assert send(guard, entry(nas, name="nas"), nas) == "OK."
-        assert time.monotonic() - start < 1, "another source's flood delays it"
+        assert time.monotonic() - start < 3, "another source's flood delays it"
     finally:
         for sock in flood:
             sock.close()

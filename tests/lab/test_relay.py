@@ -127,12 +127,12 @@ def test_join_share_wake_revoke(lan, relay):
     link = share(guard, "--machine", "nas", "--name", "Ann's phone")
     holder = Holder(relay, link["link"])
     guard.wait_state("nas", "awake")
-    netns.wait_until(lambda: holder.machine("nas")["state"] == "awake", 2, what="the relay knows")
+    netns.wait_until(lambda: holder.machine("nas")["state"] == "awake", 10, what="the relay knows")
     status, answer = holder.send(holder.sealed(holder.machine("nas")["id"]))
     assert status == 200 and holder.bodies(answer)[-1]["result"] == "already-awake"
     goodbye(guard, nas)
     guard.wait_state("nas", "asleep")
-    netns.wait_until(lambda: holder.machine("nas")["state"] == "asleep", 2, what="the relay knows")
+    netns.wait_until(lambda: holder.machine("nas")["state"] == "asleep", 10, what="the relay knows")
     status, answer = holder.send(holder.sealed(holder.machine("nas")["id"]))
     steps = holder.bodies(answer)
     assert status == 200, answer
@@ -141,11 +141,11 @@ def test_join_share_wake_revoke(lan, relay):
     assert [a["seq"] for a in answer["answers"]] == list(range(len(steps)))
     event = next(e for e in guard.events("nas") if e["event"] == "request")
     assert event["by"] == "grant" and event["who"] == "Ann's phone"
-    netns.wait_until(lambda: (holder.machine("nas")["last_wake"] or {}).get("who") == "Ann's phone", 2, what="who woke it")
+    netns.wait_until(lambda: (holder.machine("nas")["last_wake"] or {}).get("who") == "Ann's phone", 10, what="who woke it")
     assert "192.0.2" not in json.dumps(holder.get("/events")[1]) and nas.mac not in json.dumps(holder.get("/events")[1])
     assert [g["id"] for g in json.loads(guard.rouse("grants", "--json").stdout)["grants"]] == [link["id"]]
     guard.rouse("revoke", link["id"])
-    netns.wait_until(lambda: holder.get()[0] == 401, 2, what="revoked")
+    netns.wait_until(lambda: holder.get()[0] == 401, 10, what="revoked")
     assert guard.rouse("revoke", link["id"], check=False).returncode == 3
 
 
@@ -179,7 +179,7 @@ def test_plain_token(lan, relay):
     status, answer = relay.ask("POST", f"/w/{token['token']}?wait=60")
     assert status == 200 and answer["result"] in ("awake", "already-awake"), answer
     guard.rouse("revoke", token["id"])
-    netns.wait_until(lambda: relay.ask("POST", f"/w/{token['token']}")[0] == 403, 2, what="revoked")
+    netns.wait_until(lambda: relay.ask("POST", f"/w/{token['token']}")[0] == 403, 10, what="revoked")
 
 
 def test_phrase(lan, relay):
@@ -236,11 +236,11 @@ def test_comes_back(lan, relay):
     for role in ("uplink", "engine", "control"):
         guard.kill(role)
         time.sleep(0.2)
-        netns.wait_until(works, 15, step=0.3, what=f"back after the end of the {role}\n{guard.log()}")
+        netns.wait_until(works, 30, step=0.3, what=f"back after the end of the {role}\n{guard.log()}")
     guard.kill()
-    netns.wait_until(lambda: not holder.get()[1]["online"], 5, what="offline is seen")
+    netns.wait_until(lambda: not holder.get()[1]["online"], 15, what="offline is seen")
     guard.restart()
-    netns.wait_until(works, 15, step=0.3, what=f"back after the end of the guard\n{guard.log()}")
+    netns.wait_until(works, 30, step=0.3, what=f"back after the end of the guard\n{guard.log()}")
     relay.kill()
     relay.start()
     netns.wait_until(works, 45, step=0.3, what=f"back after the end of the relay\n{guard.log()}")
@@ -273,7 +273,7 @@ def test_leave_and_wrong_invitations(lan, relay):
     assert guard.rouse("leave", check=False).returncode == 1
     # The same key, the same home; and the same grants.
     assert json.loads(joined(guard, relay).stdout)["home"] == home
-    netns.wait_until(lambda: holder.get()[0] == 200, 2, what="the grant works again")
+    netns.wait_until(lambda: holder.get()[0] == 200, 10, what="the grant works again")
 
 
 def test_machines_come_and_go(lan, relay):
@@ -281,10 +281,10 @@ def test_machines_come_and_go(lan, relay):
     joined(guard, relay)
     holder = Holder(relay, share(guard)["link"])
     guard.rouse("add", "games", "--mac", "02:00:5e:00:53:01", "--address", "192.0.2.51", "--watts", "60")
-    netns.wait_until(lambda: holder.machine("games"), 1, step=0.1, what="added within a second")
+    netns.wait_until(lambda: holder.machine("games"), 5, step=0.1, what="added at once")
     assert holder.machine("games")["watts"] == 60
     guard.rouse("remove", "games")
-    netns.wait_until(lambda: not holder.machine("games"), 1, step=0.1, what="removed within a second")
+    netns.wait_until(lambda: not holder.machine("games"), 5, step=0.1, what="removed at once")
 
 
 def remote(lan, folder, *argv, check=True, timeout=60):
@@ -318,7 +318,7 @@ def test_the_same_commands_from_outside(lan, relay, tmp_path):
     assert "revoke" in remote(lan, tmp_path, "--home", "cottage", "revoke", link["id"], check=False).stderr \
         or "guard itself" in remote(lan, tmp_path, "--home", "cottage", "revoke", link["id"], check=False).stderr
     guard.stop()
-    netns.wait_until(lambda: "offline" in remote(lan, tmp_path, "wake", "nas", check=False).stderr, 5, what="said to be offline")
+    netns.wait_until(lambda: "offline" in remote(lan, tmp_path, "wake", "nas", check=False).stderr, 20, what="said to be offline")
     guard.restart()
     guard.rouse("revoke", link["id"])
     netns.wait_until(lambda: "revoked" in remote(lan, tmp_path, "status", check=False).stderr, 40, step=0.3, what="revoked")
