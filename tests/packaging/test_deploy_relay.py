@@ -154,7 +154,9 @@ def test_it_runs_as_deployed():
         for i in $(seq 50); do ask | grep -q status && break; sleep 0.1; done
         ask; ps -o user= -p $pid
         rouse-relay invite --json >/run/invitation && echo invited
-        make; ask; deploy; kill -HUP $pid; sleep 0.5; ask; grep 'read again' /run/log
+        make; ask; deploy; kill -HUP $pid
+        for i in $(seq 100); do grep -q 'read again' /run/log && break; sleep 0.1; done
+        ask
         kill $pid; wait $pid && echo ended
         packaging/deploy-relay --uninstall
         ls /var/lib/rouse-relay/relay.db

@@ -203,8 +203,12 @@ def test_run_from_a_home_that_only_its_owner_enters():
         /run/home/build/roused --interface lan0 --state-dir /run/state >/run/log 2>&1 & pid=$!
         for i in $(seq 100); do /run/home/build/rouse status 2>/dev/null && break; sleep 0.1; done
         # The roles are started again as they were the first time.
-        engine=$(pgrep -f '^roused: engine'); kill -KILL $engine; sleep 1
-        /run/home/build/rouse status >/dev/null && [ "$(pgrep -f '^roused: engine')" != "$engine" ] && echo again
+        engine=$(pgrep -f '^roused: engine'); kill -KILL $engine
+        for i in $(seq 100); do
+            now=$(pgrep -f '^roused: engine' || true)
+            [ -n "$now" ] && [ "$now" != "$engine" ] && /run/home/build/rouse status >/dev/null && echo again && break
+            sleep 0.1
+        done
         # The uplink too, which finds nobody there.
         /run/home/build/rouse join http://127.0.0.1:9/ abcdefghijklmnopqrstuvwxyz0 & join=$!
         for i in $(seq 50); do pgrep -f '^roused: uplink' >/dev/null && echo uplink && break; sleep 0.1; done

@@ -18,7 +18,7 @@ START = textwrap.dedent("""\
         : >/run/log     # of an earlier start
         python3 /run/start.py "$@" >/run/log 2>&1 & pid=$!
         for i in $(seq 200); do grep -q 'add a machine' /run/log && break; kill -0 $pid || break; sleep 0.1; done
-        for i in $(seq 5); do grep -q 'From outside' /run/log && break; sleep 0.1; done
+        for i in $(seq 50); do grep -qE 'From outside|no relay' /run/log && break; [ "${3:-}" != --no-relay ] || break; sleep 0.1; done
     }
     ctrl_c() { kill -INT -- -$pid; wait $pid && echo stopped || echo "ended $?"; }
     link() { sed -n 's|^\\(http://.*#.*\\..*\\)$|\\1|p' /run/log; }
@@ -73,9 +73,10 @@ def test_run_goes_on_without_a_relay():
         python3 - <<'EOF' & taken=$!
         import socket, time
         held = [socket.create_server(("", port)) for port in range(8080, 8100)]
+        open("/run/taken", "x").close()
         time.sleep(60)
         EOF
-        sleep 0.5
+        for i in $(seq 100); do [ -e /run/taken ] && break; sleep 0.1; done
         start --interface lan0; cat /run/log; build/rouse status >/dev/null && echo guards-one; ctrl_c
         kill $taken
         start --interface lan0 --no-relay; build/rouse relay; build/rouse status >/dev/null && echo guards-two; ctrl_c

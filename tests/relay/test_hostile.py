@@ -170,7 +170,7 @@ def test_slowloris(relay):
                 data += more
         said.append(data)
         s.close()
-    assert 9 < time.monotonic() - begin < 16
+    assert 9 < time.monotonic() - begin < 18
     assert said[0] == b"" and status_of(said[1]) == status_of(said[2]) == 408
 
 
@@ -281,11 +281,16 @@ def test_streams_of_a_home_are_limited(relays, guards):
         assert connections[-1].status == expected
     for c in connections:
         c.close()
-    time.sleep(0.2)
-    c = relay.connection()
-    c.request("GET", f"/api/v1/homes/{guard.home}/live", headers=grant.bearer)
-    assert c.getresponse().status == 200
-    c.close()
+    deadline = time.monotonic() + 10
+    while True:                             # until the relay has seen that they are closed
+        c = relay.connection()
+        c.request("GET", f"/api/v1/homes/{guard.home}/live", headers=grant.bearer)
+        status = c.getresponse().status
+        c.close()
+        if status == 200:
+            break
+        assert time.monotonic() < deadline, status
+        time.sleep(0.1)
 
 
 def test_waiting_requests_of_a_home_are_limited(relays, guards):
@@ -302,14 +307,14 @@ def test_waiting_requests_of_a_home_are_limited(relays, guards):
     for t in threads:
         t.start()
     guard.wait(lambda: len(guard.requests) == 3)
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 15
     while len(said) < 2 and time.monotonic() < deadline:
         time.sleep(0.05)
     assert said == [503, 503]
     for r in guard.requests:
         guard.answer_token(r)
     for t in threads:
-        t.join(5)
+        t.join(15)
     assert sorted(said) == [202, 202, 202, 503, 503]
 
 

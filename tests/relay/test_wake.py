@@ -36,21 +36,21 @@ def test_sealed_request_and_answers(home):
 
 def test_without_waiting_the_first_answer(home):
     relay, guard, grant, _ = home
-    guard.delay = 1
+    guard.delay = 5
     begin = time.monotonic()
     status, said, _ = relay.wake(guard, grant, query="")
     assert status == 202 and len(said["answers"]) == 1
     assert json.loads(said["answers"][0]["body"]) == {"step": "accepted"}
-    assert time.monotonic() - begin < 0.9
+    assert time.monotonic() - begin < 4
 
 
 def test_time_over(home):
     relay, guard, grant, _ = home
-    guard.delay = 4
+    guard.delay = 8
     begin = time.monotonic()
-    status, said, _ = relay.wake(guard, grant, query="?wait=1")
+    status, said, _ = relay.wake(guard, grant, query="?wait=2")
     assert status == 202 and len(said["answers"]) == 3
-    assert 0.9 < time.monotonic() - begin < 2
+    assert 1.9 < time.monotonic() - begin < 6
 
 
 @pytest.mark.parametrize("result, status", [
@@ -130,7 +130,7 @@ def test_not_authentic_is_said_in_the_clear(home):
 def test_guard_offline_is_said_at_once(home):
     relay, guard, grant, token = home
     guard.close()
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 15
     while relay.get(f"/api/v1/homes/{guard.home}", grant)[1]["online"]:
         assert time.monotonic() < deadline
     begin = time.monotonic()
@@ -138,7 +138,7 @@ def test_guard_offline_is_said_at_once(home):
                             relay.get(f"/api/v1/homes/{guard.home}/challenge", grant)):
         assert status == 503 and said["result"] == "guard-offline"
         assert said["type"] == "urn:rouse:problem:guard-offline"
-    assert time.monotonic() - begin < 1
+    assert time.monotonic() - begin < 5
 
 
 def test_token(home):
@@ -264,7 +264,7 @@ def test_live(home):
 
     thread = threading.Thread(target=listen, daemon=True)
     thread.start()
-    assert done.wait(5)
+    assert done.wait(15)
     guard.tell({"t": "machine", **rouse.machine(state="waking")})
     guard.tell({"t": "event", **rouse.event(1)})
     guard.machines.append(rouse.machine(2, "pc"))
@@ -272,7 +272,7 @@ def test_live(home):
     guard.tell({"t": "machine-gone", "id": 2})
     del guard.grants[grant.id]
     guard.state()
-    thread.join(5)
+    thread.join(15)
     assert not thread.is_alive()
     names = [n for n, _ in said]
     assert names == ["home", "machine", "event", "machines", "machine-gone", "machines", "revoked"] \
@@ -303,7 +303,7 @@ def test_guard_lost_before_its_answer(home):
     thread.start()
     guard.wait(lambda: guard.requests)
     guard.close()
-    thread.join(5)
+    thread.join(15)
     status, said, _ = answers[0]
     assert status == 502 and said["type"] == "urn:rouse:problem:guard-lost"
     assert said["result"] == "unknown"
@@ -327,7 +327,7 @@ def test_guard_comes_back_with_its_answer(home):
     assert guard.joined["run"] == run
     guard.ws.say({"t": "answer", "id": ident, "final": True, "outcome": "awake",
                   "result": guard.result})
-    thread.join(5)
+    thread.join(15)
     assert answers[0][0] == 200 and answers[0][1]["result"] == "awake"
 
 
@@ -337,9 +337,9 @@ def test_guard_silent(home):
     begin = time.monotonic()
     status, said, _ = relay.wake(guard, grant)
     assert status == 504 and said["type"] == "urn:rouse:problem:guard-silent"
-    assert 9 < time.monotonic() - begin < 12
+    assert 9 < time.monotonic() - begin < 18
     # It answers no ping either: it is closed.
-    guard.wait(lambda: guard.closed == 4002, 15)
+    guard.wait(lambda: guard.closed == 4002, 30)
 
 
 def test_answers_of_others(relay, guards):
@@ -360,7 +360,7 @@ def test_answers_of_others(relay, guards):
     time.sleep(0.3)
     assert not answers
     one.answer_token(one.requests[0])
-    thread.join(5)
+    thread.join(15)
     assert answers[0][1]["machine"] == "nas"
     one.answer_token(one.requests[0])
     assert relay.ask("POST", f"/w/{token.text}")[0] in (202, 504) and two.closed is None
