@@ -272,7 +272,7 @@ static void tell_inhibitors(struct sleeper_idle *i, struct evidences *to)
 		return;
 	}
 	for (size_t k = 0; k < l->inhibitors_n; k++) {
-		/* One that blocks sleep makes logind refuse, whatever we were told. */
+		/* One that blocks sleep counts, whatever we were told: logind would pass over root's. */
 		if (l->inhibitors[k].sleep || (obey && !one))
 			one = &l->inhibitors[k];
 		if (one && one->sleep)

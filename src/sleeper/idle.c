@@ -152,17 +152,24 @@ void idle_answered(struct sleeper_idle *i)
 
 static void look(struct sleeper_idle *i)
 {
-	uint64_t now = clock_monotonic_us();
-
 	if (i->looking)
 		return;
 	i->looking = true;
+	i->asked_bus = false;
 	loop_timer_set(&i->timer, UINT64_MAX);
 	/* One of our own, so that answers which come at once do not finish it too early. */
 	idle_pending(i);
+	commands_ask(i, clock_monotonic_us(), i->confirming);
+	idle_answered(i);
+}
+
+/* Behind the user's own checks, which take up to a minute: what logind said before them would be old. */
+static void ask_bus(struct sleeper_idle *i)
+{
+	i->asked_bus = true;
+	idle_pending(i);
 	logins_ask(i);
 	units_ask(i);
-	commands_ask(i, now, i->confirming);
 	idle_answered(i);
 }
 
@@ -206,6 +213,10 @@ static void finish(void *context)
 	uint64_t now = clock_monotonic_us();
 	struct idle_report r;
 
+	if (!i->asked_bus) {
+		ask_bus(i);
+		return;
+	}
 	i->looking = false;
 	traffic_look(i, now);
 	tell_all(i, now, NULL, &i->all);

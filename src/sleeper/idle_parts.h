@@ -171,6 +171,7 @@ struct sleeper_idle {
 	struct loop_deferred finish;
 	unsigned int pending; /* answers that a look waits for */
 	bool looking;
+	bool asked_bus; /* this look has asked logind and systemd */
 	bool confirming; /* every command was asked because it is about to sleep */
 	bool alarm; /* of the clock; is ours */
 	uint64_t left_us; /* it was sent to sleep then; 0: it woke since */

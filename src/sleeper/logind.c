@@ -18,6 +18,8 @@
 #define SYSTEMD1_PATH "/org/freedesktop/systemd1"
 #define SYSTEMD1_MANAGER "org.freedesktop.systemd1.Manager"
 #define DBUS "org.freedesktop.DBus"
+/* Root is refused like others: SD_LOGIND_ROOT_CHECK_INHIBITORS of logind. */
+#define CHECK_INHIBITORS UINT64_C(1)
 #define JOBS_US 500000
 #define AGAIN_US 60000000 /* after it refused the lock */
 
@@ -306,7 +308,8 @@ void logind_suspend(struct logind *l, sleeper_done *done, void *context)
 	}
 	if (bus)
 		r = sd_bus_call_method_async(bus, NULL, LOGIN1, LOGIN1_PATH, LOGIN1_MANAGER,
-					     "Suspend", suspend_answered, l, "b", 0);
+					     "SuspendWithFlags", suspend_answered, l, "t",
+					     CHECK_INHIBITORS);
 	if (r < 0) {
 		done(context, r, bus ? strerror(-r) : "there is no system bus");
 		return;

@@ -1,5 +1,6 @@
 """What keeps a machine awake, with the real logind and systemd: sessions, inhibitors, units, timers, the user's own checks."""
 
+import concurrent.futures
 import contextlib
 import os
 import re
@@ -24,6 +25,11 @@ command = test ! -e /run/slow || exec sleep 30; test -e /run/busy && id -un
 user = games
 timeout = 1s
 every = 5s
+[check "patience"]
+command = n=0; while test -e /run/wait -a $n -lt 200; do sleep 0.1; n=$((n+1)); done; false
+user = games
+timeout = 30s
+every = 1h
 """
 KEY = "/root/.ssh/authorized_keys"
 
@@ -105,6 +111,16 @@ def test_what_keeps_it_awake(make_scene, tmp_path):
     assert refused == {"result": "refused", "error": "blocked: inhibitors: backup blocks sleep: copies"}
     box.run("pkill", "systemd-inhibit")
     wait_check(scene, "inhibitors", False, "nothing blocks sleep")
+
+    # One that came while a check of the user's own took its time.
+    box.run("touch", "/run/wait")
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        asked = pool.submit(scene.sleeper, {"command": "sleep"}, timeout=40)
+        wait_until(lambda: box.run("pgrep", "-u", "games", "sh", check=False).returncode == 0, 15, what="the check that waits")
+        box.spawn("systemd-inhibit", "--what=sleep", "--who=backup", "--why=more copies", "--mode=block", "sleep", "60")
+        wait_until(lambda: "more copies" in box.run("systemd-inhibit", "--list").stdout, 15, what="the lock")
+        box.run("rm", "/run/wait")
+        assert asked.result()[-1] == {"result": "refused", "error": "blocked: inhibitors: backup blocks sleep: more copies"}
     assert box.state == "up"
 
 
@@ -205,6 +221,9 @@ def test_wakes_for_a_timer(make_scene, tmp_path):
     assert done.returncode == 0, done.stderr
     check = wait_check(scene, "timers", False, "the clock will wake the machine for it")
     assert not check["postpones"]
+    # Logind is asked so that it refuses also root where others block sleep.
+    box.spawn("sh", "-c", "busctl monitor --match=member=SuspendWithFlags >/run/asked 2>/run/listens")
+    wait_until(lambda: "Monitoring" in box.run("cat", "/run/listens", check=False).stdout, 10, what="a monitor of the bus")
     assert scene.sleeper({"command": "sleep"})[-1] == {"result": "ok"}
     box.wait_off(10)
     leader = box.find_leader()
@@ -213,3 +232,4 @@ def test_wakes_for_a_timer(make_scene, tmp_path):
     assert 40 <= seconds <= 65, seconds       # half a minute before it elapses
     assert scene.wake().ok
     wait_until(lambda: box.run("cat", "/run/class/rtc/rtc0/wakealarm").stdout == "0\n", 10, what="the alarm taken back")
+    wait_until(lambda: "UINT64 1;" in box.run("cat", "/run/asked").stdout, 10, what="the question to logind")
