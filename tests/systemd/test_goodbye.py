@@ -118,6 +118,7 @@ def test_units_are_hardened_where_they_run(make_scene):
         level = float(text.rsplit("Overall exposure level for", 1)[1].split(":")[1].split()[0])
         assert level <= 2.5, text
     status = scene.box.run("sh", "-c", "cat /proc/$(systemctl show -P MainPID rouse-sleeper)/status").stdout
+    assert scene.box.run("stat", "-c", "%a %U:%G", "/run/rouse-sleeper/control.sock").stdout == "660 root:rouse\n"
     assert "CapBnd:\t0000000000001000" in status and "NoNewPrivs:\t1" in status, status
 
 
