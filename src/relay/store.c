@@ -213,6 +213,11 @@ void store_op_add_grant(struct store_op *op, const struct relay_grant *g)
 	store_op_add_row(op, 0, (const char *)g, n);
 }
 
+void store_op_mark_row(struct store_op *op, size_t at, uint32_t id)
+{
+	memcpy(op->data.start + at, &id, sizeof(id));
+}
+
 bool store_op_row(const struct store_op *op, size_t *at, uint32_t *ret_id, struct slice *ret_json)
 {
 	uint32_t head[2];
@@ -223,5 +228,18 @@ bool store_op_row(const struct store_op *op, size_t *at, uint32_t *ret_id, struc
 	*ret_id = head[0];
 	*ret_json = (struct slice){ op->data.start + *at + sizeof(head), head[1] };
 	*at += sizeof(head) + head[1];
+	return true;
+}
+
+bool store_op_grant(const struct store_op *op, size_t *at, bool *ret_token,
+		    struct relay_grant *ret_grant)
+{
+	struct slice bytes;
+	uint32_t token;
+
+	if (!store_op_row(op, at, &token, &bytes))
+		return false;
+	*ret_token = token;
+	memcpy(ret_grant, bytes.at, bytes.n < sizeof(*ret_grant) ? bytes.n : sizeof(*ret_grant));
 	return true;
 }

@@ -117,8 +117,12 @@ struct store_op {
 	uint8_t home[RELAY_HOME_SIZE];
 	uint64_t number;
 	uint64_t now_ms;
-	struct buffer
-		data; /* rows: u32 id, u32 size, JSON; grants: u32 size, struct relay_grant cut behind its machines */
+	/*
+	 * Rows: u32 id, u32 size, JSON; grants: u32 0, u32 size, struct relay_grant cut behind its machines. Once
+	 * they are stored the 0 is a 1 where it is a plain token that the store knows as this home's.
+	 */
+	struct buffer data;
+	int64_t row; /* of the home, once its grants are stored */
 	struct store_join *join;
 	/* What the caller wants to know again. */
 	void (*done)(struct store_op *op); /* NULL: nobody; the store frees it afterwards */
@@ -131,8 +135,13 @@ struct store_op *store_op_new(enum store_kind kind, const uint8_t home[static RE
 void store_op_free(struct store_op *op);
 void store_op_add_row(struct store_op *op, uint32_t id, const char *json, size_t n);
 void store_op_add_grant(struct store_op *op, const struct relay_grant *g);
+/* Changes the id of the row that begins at `at`. */
+void store_op_mark_row(struct store_op *op, size_t at, uint32_t id);
 /* The next row from *at (0 at first); false: no more. */
 bool store_op_row(const struct store_op *op, size_t *at, uint32_t *ret_id, struct slice *ret_json);
+/* The same of grants. */
+bool store_op_grant(const struct store_op *op, size_t *at, bool *ret_token,
+		    struct relay_grant *ret_grant);
 /* Takes the operation over. */
 void store_submit(struct store *s, struct store_op *op);
 /* Operations that are not stored yet. */

@@ -42,6 +42,8 @@ static const char *const sql[STORE_STATEMENTS] = {
 	[WRITE_GRANT] = "INSERT OR IGNORE INTO grants (home, grant_id, kind, hash, salt, label,"
 			" machines, can, get, expires_ms, position)"
 			" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+	[WRITE_FIND_TOKEN] = "SELECT 1 FROM grants WHERE home = ?1 AND grant_id = ?2 AND hash = ?3"
+			     " AND kind = 2 AND can = ?4 AND get = ?5 AND expires_ms IS ?6",
 	[WRITE_EVENT] = "INSERT OR IGNORE INTO events VALUES (?1, ?2, ?3, ?4)",
 	[WRITE_TRIM_EVENTS] = "DELETE FROM events WHERE home = ?1 AND event <="
 			      " (SELECT event FROM events WHERE home = ?1 ORDER BY event DESC"

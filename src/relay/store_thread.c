@@ -98,6 +98,8 @@ static void collect(void *context, unsigned int what)
 		if (op->kind == STORE_GRANTS || op->kind == STORE_LEAVE ||
 		    op->kind == STORE_FORGET_REMOVAL)
 			cache_forget(&s->cache, op->home);
+		if (op->kind == STORE_GRANTS && op->result == 0)
+			cache_put_tokens(&s->cache, op);
 		if (op->done)
 			op->done(op);
 		store_op_free(op);

@@ -212,27 +212,70 @@ static int put_grant(struct store_writer *w, int64_t row, const struct relay_gra
 	return run(w, WRITE_GRANT);
 }
 
-static int do_grants(struct store_writer *w, const struct store_op *op, int64_t row)
+static int replace_grants(struct store_writer *w, const struct store_op *op, int64_t row,
+			  const uint8_t digest[static 32])
 {
 	struct relay_grant g;
-	uint8_t digest[32];
 	int64_t position = 0;
-	struct slice bytes;
-	uint32_t unused;
+	bool unused;
 	size_t at = 0;
+	int r;
+
+	db_bind_i64(w->s[WRITE_CLEAR_GRANTS], 1, row);
+	r = run(w, WRITE_CLEAR_GRANTS);
+	while (r == 0 && store_op_grant(op, &at, &unused, &g))
+		r = put_grant(w, row, &g, position++);
+	return r == 0 ? set_digest(w, WRITE_GRANTS_DIGEST, row, digest) : r;
+}
+
+/* Whether the home has this very grant: of a hash that two claim only the first has it. */
+static int has_token(struct store_writer *w, int64_t row, const struct relay_grant *g)
+{
+	struct db_statement *s = w->s[WRITE_FIND_TOKEN];
+	int r;
+
+	db_bind_i64(s, 1, row);
+	db_bind_text(s, 2, g->id);
+	db_bind_bytes(s, 3, g->hash, sizeof(g->hash));
+	db_bind_i64(s, 4, g->can);
+	db_bind_i64(s, 5, g->get);
+	if (g->expires_ms != RELAY_NULL)
+		db_bind_i64(s, 6, (int64_t)g->expires_ms);
+	r = db_step(s);
+	if (r == 1)
+		db_reset(s);
+	return r;
+}
+
+/* So that the loop needs no lookup of its own when the token is used. */
+static int mark_tokens(struct store_writer *w, struct store_op *op, int64_t row)
+{
+	struct relay_grant g;
+	size_t at = 0, start = 0;
+	bool token;
+	int r = 0;
+
+	for (; r >= 0 && store_op_grant(op, &at, &token, &g); start = at) {
+		if (g.kind != RELAY_PLAIN)
+			continue;
+		r = has_token(w, row, &g);
+		if (r == 1)
+			store_op_mark_row(op, start, 1);
+	}
+	op->row = row;
+	return r < 0 ? r : 0;
+}
+
+static int do_grants(struct store_writer *w, struct store_op *op, int64_t row)
+{
+	uint8_t digest[32];
 	int r;
 
 	keys_hash(op->data.start ? op->data.start : "", op->data.used, digest);
 	r = same_digest(w, row, 1, digest);
-	if (r)
-		return r < 0 ? r : 0;
-	db_bind_i64(w->s[WRITE_CLEAR_GRANTS], 1, row);
-	r = run(w, WRITE_CLEAR_GRANTS);
-	while (r == 0 && store_op_row(op, &at, &unused, &bytes)) {
-		memcpy(&g, bytes.at, bytes.n < sizeof(g) ? bytes.n : sizeof(g));
-		r = put_grant(w, row, &g, position++);
-	}
-	return r == 0 ? set_digest(w, WRITE_GRANTS_DIGEST, row, digest) : r;
+	if (r == 0)
+		r = replace_grants(w, op, row, digest);
+	return r < 0 ? r : mark_tokens(w, op, row);
 }
 
 static int do_event(struct store_writer *w, const struct store_op *op, int64_t row)
@@ -259,7 +302,7 @@ static int do_event(struct store_writer *w, const struct store_op *op, int64_t r
 	return run(w, WRITE_TRIM_EVENTS);
 }
 
-static int do_home(struct store_writer *w, const struct store_op *op, int64_t row)
+static int do_home(struct store_writer *w, struct store_op *op, int64_t row)
 {
 	switch (op->kind) {
 	case STORE_TOUCH:
@@ -289,7 +332,7 @@ static int do_home(struct store_writer *w, const struct store_op *op, int64_t ro
 	return -EINVAL;
 }
 
-static int do_op(struct store_writer *w, const struct store_op *op)
+static int do_op(struct store_writer *w, struct store_op *op)
 {
 	int64_t row = 0;
 	int r;

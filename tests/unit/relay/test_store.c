@@ -4,6 +4,7 @@
 #include "relay/store.h"
 
 #include "proto/keys.h"
+#include "relay/db.h"
 #include "relay/store_schema.h"
 #include "sys/clock.h"
 
@@ -329,6 +330,98 @@ static void two_homes_one_hash(void **state)
 	forget_files();
 }
 
+/* Takes the rows away behind the store's back: what it finds now it finds without looking. */
+static void take_grants_away(void)
+{
+	struct db *d;
+
+	assert_int_equal(db_open(path, DB_CREATE, &d), 0);
+	assert_int_equal(db_run(d, "DELETE FROM grants"), 0);
+	assert_true(db_changes(d) > 0);
+	db_close(d);
+}
+
+static void send_tokens(const struct relay_grant *grants, size_t n)
+{
+	struct store_op *op = op_new(STORE_GRANTS);
+
+	for (size_t i = 0; i < n; i++)
+		store_op_add_grant(op, &grants[i]);
+	assert_int_equal(finish(op), 0);
+}
+
+/*
+ * A guard connects, and whoever has a token of its home uses it: the loop needs no lookup. The first time
+ * only the answers are looked at; the second time, after a restart, the guard sends what is there already; the third time something new.
+ */
+static void tokens_without_lookup(void **state)
+{
+	static struct store_grant found;
+	static struct relay_grant grants[4];
+	uint8_t hash[RELAY_KEY_SIZE];
+	struct store_home h;
+
+	(void)state;
+	grants[0] = grant_of("AAAAAAAAAAAA", RELAY_PLAIN, 1);
+	grants[1] = grant_of("BBBBBBBBBBBB", RELAY_LINK, 2);
+	grants[2] = grant_of("CCCCCCCCCCCC", RELAY_PLAIN, 3);
+	grants[2].get = true;
+	grants[2].expires_ms = 5000;
+	/* Of two with one id the first counts. */
+	grants[3] = grants[2];
+	grants[3].can = RELAY_CAN_SEE;
+	for (int i = 0; i < 3; i++) {
+		start();
+		if (i == 0)
+			assert_int_equal(join(NULL), 0);
+		assert_int_equal(store_find_home(store, home, &h), 1);
+		if (i == 2)
+			send_tokens(grants, 1);
+		send_tokens(grants, 4);
+		if (i > 0)
+			take_grants_away();
+		memset(hash, 2, sizeof(hash));
+		assert_int_equal(store_find_token(store, hash, &found), 0);
+		memset(hash, 3, sizeof(hash));
+		assert_int_equal(store_find_token(store, hash, &found), 1);
+		assert_string_equal(found.id, grants[2].id);
+		assert_memory_equal(found.home, home, sizeof(home));
+		assert_true(found.row == h.row && found.kind == RELAY_PLAIN && found.get);
+		assert_true(found.can == RELAY_CAN_WAKE && found.expires_ms == 5000);
+		memset(hash, 1, sizeof(hash));
+		assert_int_equal(store_find_token(store, hash, &found), 1);
+		assert_true(!found.get && found.expires_ms == RELAY_NULL);
+		stop();
+	}
+	forget_files();
+}
+
+/* More tokens than there are places for their hash: those that are forgotten are looked up. */
+static void more_tokens_than_places(void **state)
+{
+	static struct relay_grant grants[40];
+	static struct store_grant found;
+
+	(void)state;
+	for (uint8_t i = 0; i < 40; i++) {
+		grants[i] = grant_of("AAAAAAAAAAAA", RELAY_PLAIN, 7);
+		grants[i].id[0] = (char)('A' + i);
+		grants[i].hash[31] = i;
+	}
+	start();
+	assert_int_equal(join(NULL), 0);
+	send_tokens(grants, 40);
+	for (int i = 0; i < 80; i++) {
+		assert_int_equal(store_find_token(store, grants[i % 40].hash, &found), 1);
+		assert_string_equal(found.id, grants[i % 40].id);
+	}
+	send_tokens(grants, 20);
+	for (int i = 0; i < 40; i++)
+		assert_int_equal(store_find_token(store, grants[i].hash, &found), i < 20);
+	stop();
+	forget_files();
+}
+
 /* --- migrations --- */
 
 struct power_cut {
@@ -443,6 +536,8 @@ int main(void)
 		cmocka_unit_test(events),
 		cmocka_unit_test(survives_and_leaves),
 		cmocka_unit_test(two_homes_one_hash),
+		cmocka_unit_test(tokens_without_lookup),
+		cmocka_unit_test(more_tokens_than_places),
 		cmocka_unit_test(migrations),
 		cmocka_unit_test(newer_and_damaged),
 	};
