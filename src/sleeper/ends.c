@@ -3,7 +3,6 @@
 
 #include "base/text.h"
 #include "proto/registration.h"
-#include "sys/discover.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -83,6 +82,30 @@ void ends_add(struct ends *e, const struct link_end *end)
 		e->list[e->n++] = *end;
 }
 
+/* The k-th address of each guard of those that are link-local, or are not. */
+static void add_rank(struct ends *e, const struct discovered *guards, size_t n, size_t k,
+		     bool link_local)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct discovered *d = &guards[i];
+		struct link_end end = { .port = d->port,
+					.scope = link_local ? (uint32_t)d->ifindex : 0 };
+
+		if (k >= d->addresses_n || addr_is_link_local(&d->addresses[k]) != link_local)
+			continue;
+		end.addr = d->addresses[k];
+		ends_add(e, &end);
+	}
+}
+
+void ends_add_found(struct ends *e, const struct discovered *guards, size_t n)
+{
+	for (int link_local = 0; link_local < 2; link_local++) {
+		for (size_t k = 0; k < DISCOVER_ADDRESSES; k++)
+			add_rank(e, guards, n, k, link_local);
+	}
+}
+
 bool ends_next(struct ends *e, struct link_end *ret)
 {
 	if (e->next == e->n)
@@ -149,29 +172,13 @@ static void resolve(struct work *w)
 	freeaddrinfo(all);
 }
 
-static void add_found(struct work *w, const struct discovered *d, bool link_local)
-{
-	for (size_t k = 0; k < d->addresses_n; k++) {
-		const struct link_end e = { .addr = d->addresses[k],
-					    .port = d->port,
-					    .scope = link_local ? (uint32_t)d->ifindex : 0 };
-
-		if (addr_is_link_local(&d->addresses[k]) == link_local)
-			ends_add(&w->found, &e);
-	}
-}
-
 static void discover(struct work *w)
 {
 	struct discovered guards[DISCOVER_GUARDS];
 	int n = discover_guards(DISCOVER_MS, w->interface, guards,
 				sizeof(guards) / sizeof(guards[0]));
 
-	/* Link-local ones last: they are bound to an interface. */
-	for (int i = 0; i < n; i++)
-		add_found(w, &guards[i], false);
-	for (int i = 0; i < n; i++)
-		add_found(w, &guards[i], true);
+	ends_add_found(&w->found, guards, n > 0 ? (size_t)n : 0);
 }
 
 static void *work_main(void *context)

@@ -8,6 +8,7 @@
 #define ROUSE_SLEEPER_ENDS_H
 
 #include "sleeper/link.h"
+#include "sys/discover.h"
 #include "sys/loop.h"
 
 #include <stdbool.h>
@@ -30,6 +31,11 @@ struct ends {
 void ends_clear(struct ends *e);
 /* Left out when it is there already, or the list is full. */
 void ends_add(struct ends *e, const struct link_end *end);
+/*
+ * What mDNS found: each guard's best address before the second of any, so that one that answers with many leaves room for
+ * the others; link-local ones last, for they are bound to an interface.
+ */
+void ends_add_found(struct ends *e, const struct discovered *guards, size_t n);
 bool ends_next(struct ends *e, struct link_end *ret);
 
 /* --- searches, one at a time --- */
