@@ -41,6 +41,21 @@ static inline bool lab_enter(void)
 /* Runs a command that must succeed. */
 #define lab_run(command) assert_int_equal(system(command), 0)
 
+/*
+ * Waits until two links, whose names match, are able to send: a moment after they were set up. Until then frames are lost, and
+ * nobody sees a carrier.
+ */
+static inline bool lab_links_ready(const char *names)
+{
+	char command[256];
+
+	snprintf(command, sizeof(command),
+		 "for i in $(seq 500); do [ $(ip link | grep -c ' %s@.* noqueue .*state UP') = 2 ] "
+		 "&& exit 0; sleep 0.02; done; exit 1",
+		 names);
+	return system(command) == 0;
+}
+
 /* Runs f in a child and waits for it; returns its wait status. */
 static inline int lab_child(int (*f)(void *context), void *context)
 {

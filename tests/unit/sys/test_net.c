@@ -40,6 +40,7 @@ static int setup(void **state)
 		return 0;
 	lab_run("ip link add e0 address 0a:00:00:00:00:01 type veth peer name e1 && "
 		"ip link set e0 up && ip link set e1 up");
+	assert_true(lab_links_ready("e[01]"));
 	assert_int_equal(loop_new(&lab->loop), 0);
 	assert_int_equal(net_view_new(lab->loop, changed, lab, &lab->view), 0);
 	return 0;
@@ -80,6 +81,13 @@ static void run_settled(struct lab *lab, const char *command)
 	settle(lab);
 }
 
+/* The carrier's end is told a moment later. */
+static void settle_carrier(struct lab *lab, const char *name)
+{
+	for (int i = 0; i < 500 && net_by_name(lab->view, name)->link.carrier; i++)
+		loop_run_once(lab->loop, 10000);
+}
+
 static struct addr address(const char *text)
 {
 	struct addr a;
@@ -106,6 +114,7 @@ static void test_links(void **state)
 	assert_true(i && i->link.loopback && !i->link.ethernet);
 
 	run_settled(lab, "ip link set e1 down");
+	settle_carrier(lab, "e0");
 	i = net_by_name(lab->view, "e0");
 	assert_true(i->link.up && !i->link.carrier);
 	run_settled(lab,

@@ -43,7 +43,8 @@ static int setup(void **state)
 	/* No IPv6: its own frames would be in the way. */
 	if (system("sysctl -qw net.ipv6.conf.default.disable_ipv6=1; "
 		   "ip link add v0 type veth peer name v1 && ip link set v0 up && "
-		   "ip link set v1 up") != 0)
+		   "ip link set v1 up") != 0 ||
+	    !lab_links_ready("v[01]"))
 		return -1;
 	v0 = (int)if_nametoindex("v0");
 	v1 = (int)if_nametoindex("v1");
@@ -424,6 +425,7 @@ static void test_link_down_and_gone(void **state)
 	assert_int_equal(packet_batch_receive(b, fd), 0);
 	assert_int_equal(packet_send(fd, NULL, frame, 60, NULL, 0), -ENETDOWN);
 	lab_run("ip link set v1 up");
+	assert_true(lab_links_ready("v[01]"));
 	send_plain(from, OURS, 60);
 	assert_int_equal(receive(b, fd, 1000), 1);
 	lab_run("ip link del v1");
