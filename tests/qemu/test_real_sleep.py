@@ -75,13 +75,16 @@ def machine(make_lan, tmp_path):
 def test_setup_proves_it_and_a_session_survives(machine):
     lan, guard = machine.lan, machine.lan.guards[0]
     with guard.pairing() as (code, _):
-        setup = machine.ssh("rouse", "setup", "--yes", "--json", "--guard", lan.guard_host.v4, "--code", code)
+        setup = machine.ssh("rouse", "setup", "--yes", "--json", "--guard", lan.guard_host.v4, "--code", code, ";",
+                            "journalctl", "-o", "cat", "-u", "rouse-sleeper")
         _, out = setup.end(120)
-    result = json.loads(out[out.index("{"):])
+    result, end = json.JSONDecoder().raw_decode(out[out.index("{"):])
     assert result["result"] == "ok", (result, guard.log())
     assert len(machine.sleeps) == 1 and machine.boots[-1].reason == "magic"
     assert result["test"]["awake_seconds"] < 10
     print("setup:", result["test"])
+    journal = out[out.index("{") + end:]
+    assert "\nslept " in journal, f"it did not notice by itself that it slept: {journal}"
 
     session = machine.ssh("cat")
     try:
