@@ -102,7 +102,7 @@ static void read_heading(struct reader *r, char *s)
 			p = skip_blanks(p);
 	}
 	if (!p || *p != ']' || end == section) {
-		wrong(r, "a heading looks like [guard] or [machine \"nas\"]");
+		wrong(r, "a heading looks like [section] or [section \"name\"]");
 		section = end;
 	} else if (p = skip_blanks(p + 1), *p && *p != ';' && *p != '#') {
 		wrong(r, "only a comment can follow a heading");

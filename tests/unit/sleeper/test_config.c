@@ -94,6 +94,7 @@ static void test_wrong(void **state)
 		{ "[idle]\n[sleeper]\n[idle]\n", "f:3: idle: the section is there twice" },
 		{ "[relay]\n", "f:1: the sections are " },
 		{ "[services]\non = tcp/22 tcp/x\n", "f:2: on: expected rules" },
+		{ "[check x]\n", "f:1: a heading looks like [section] or [section \"name\"]" },
 		{ "[check]\ncommand = x\n", "f:1: the heading is [check \"NAME\"]" },
 		{ "[check \"a\"]\ncommand = x\n[check \"a\"]\ncommand = x\n", "f:3: a: " },
 		{ "\n[check \"a\"]\nuser = x\n", "f:2: command: it is needed" },
