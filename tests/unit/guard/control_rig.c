@@ -20,7 +20,7 @@
 
 #include <cmocka.h>
 
-#define PATIENCE_MS 3000
+#define PATIENCE_MS 10000
 
 void rig_pass(int fd, const struct ipc_message *m, const int *passed, size_t n)
 {

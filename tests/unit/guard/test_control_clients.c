@@ -392,6 +392,7 @@ static void log_that_goes_on(void **state)
 
 static void many_clients(void **state)
 {
+	struct ipc_message m;
 	struct rig r;
 	int fds[40];
 
@@ -409,7 +410,8 @@ static void many_clients(void **state)
 		fds[i] = rig_dial_control(&r);
 		rig_send_text(fds[i], "{\"command\":\"wake\",\"name\":\"nas\",\"wait\":60}\n");
 	}
-	usleep(100000);
+	for (int i = 0; i < 32; i++)
+		rig_hear(r.engine, IPC_WAKE_PLEASE, &m);
 	fds[32] = rig_dial_control(&r);
 	expect_begin(fds[32], "{\"result\":\"busy\"");
 	for (int i = 0; i < 33; i++)

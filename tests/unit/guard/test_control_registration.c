@@ -440,10 +440,10 @@ static void silence_ends(void **state)
 	}
 	expect_reply(silent, "The JSON was not complete after 5 seconds.");
 	expect_reply(half, "The JSON was not complete after 5 seconds.");
-	assert_true(seconds() - start > 4.9 && seconds() - start < 5.5);
-	usleep(3000000);
+	/* With every byte anew it would be 9.5 seconds. */
+	assert_true(seconds() - start > 4.9 && seconds() - start < 9);
 	expect_reply(asked, "The guard did not answer in time");
-	assert_true(seconds() - start > 9.9 && seconds() - start < 10.5);
+	assert_true(seconds() - start > 9.9);
 	/* An answer that comes after all is nobody's. */
 	rig_answer(&r, m.request, RESULT_OK, "");
 	rig_stop(&r);
