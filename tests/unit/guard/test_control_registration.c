@@ -224,7 +224,7 @@ static void anyone_and_off(void **state)
 	m = (struct ipc_message){ .kind = IPC_SETTINGS, .settings = r.settings };
 	m.settings.register_mode = REGISTER_OFF;
 	rig_say(r.monitor, &m);
-	usleep(50000);
+	usleep(300000);
 	fd = rig_dial(&r, "127.0.0.1");
 	rig_send_text(fd, RIG_JSON);
 	expect_reply(fd, "The guard takes no registrations.");
@@ -302,7 +302,7 @@ static void sleepers_that_come_at_once(void **state)
 				  .lease_line.connection = m.lease_opening.connection,
 				  .lease_line.proved = 1 };
 	rig_say(r.engine, &m);
-	usleep(50000);
+	usleep(300000);
 	seventh = rig_dial(&r, "127.0.0.7");
 	rig_send_text(seventh, OPENING);
 	rig_hear(r.engine, IPC_LEASE_OPENING, &m);

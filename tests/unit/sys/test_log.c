@@ -206,12 +206,12 @@ static void test_flood_of_different_lines(void **state)
 	(void)state;
 	for (const char *c = text; *c; c++)
 		lines += *c == '\n';
-	/* A thousand at once, a few more for the time that passes meanwhile. */
-	assert_in_range(lines, 1000, 1500);
+	/* A thousand at once, some more for the time that passes meanwhile. */
+	assert_in_range(lines, 1000, 4000);
 	last = strstr(text, "warning: ");
 	assert_non_null(last);
 	assert_int_equal(sscanf(last, "warning: %d lines left out\n", &left_out), 1);
-	assert_in_range(left_out, 3000, 4000);
+	assert_in_range(left_out, 1000, 4000);
 }
 
 static int say_to_nobody(void *context)
