@@ -18,11 +18,15 @@ const OPEN = ['connections-per-address = 0', 'connects-per-address = off', 'requ
 
 export const built = fs.existsSync(PROGRAM);
 
+/*
+ * One that no connection takes for its own end, while the relay is started again: below the range of those, and of the ports of
+ * tests/relay.
+ */
 function freePort() {
-	return new Promise((done) => {
-		const server = net.createServer().listen(0, '127.0.0.1', () => {
-			const { port } = server.address();
+	const port = 26000 + Math.floor(Math.random() * 4000);
 
+	return new Promise((done) => {
+		const server = net.createServer().on('error', () => done(freePort())).listen(port, '127.0.0.1', () => {
 			server.close(() => done(port));
 		});
 	});
