@@ -3,7 +3,9 @@
  *
  * Reads commands from stdin, a line each, and prints one JSON object for each:
  *   join N           N guards more: connect, prove their keys, register a plain token; until all are stored
- *   wakes S RATE C   POST /w/TOKEN?wait=5 over C connections for S seconds, RATE a second (0: as fast as answers come)
+ *   wakes S RATE C   POST /w/TOKEN?wait=5 over C connections for S seconds, RATE a second (0: as fast as answers come).
+ *                    With a rate, one GET /healthz more after every tenth wake: one way there and back where a wake has two
+ *   more S RATE C    the same again; the numbers are of all since the last `wakes`
  *   opens S C        WebSockets opened and closed, C at once, without joining
  *   idle S           only keeps the guards alive
  *   back S           waits until all guards are joined again (they reconnect with full jitter), at most S seconds
@@ -14,10 +16,12 @@
 #endif
 #include "proto/b64.h"
 #include "proto/relay_auth.h"
+#include "times.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <netinet/tcp.h>
 #include <openssl/ssl.h>
 #include <sodium.h>
@@ -32,6 +36,7 @@
 #define CLIENTS_MAX 4096
 #define IN_FLIGHT 256
 #define BUFFER 1536
+#define WAKES_A_PLAIN 10
 
 enum state {
 	OFF,
@@ -57,18 +62,23 @@ struct conn {
 	/* of guards */
 	uint8_t secret[crypto_sign_SECRETKEYBYTES], key[32], token[32];
 	unsigned int failures;
-	double due; /* WAITING: when to connect; JOINED: when to say something */
 	/* of clients */
 	double began;
+	bool plain; /* asked for /healthz */
 };
 
 static struct conn *guards, *clients;
+/*
+ * Of each guard. WAITING: when to connect; JOINED: when to say something. Apart from the guards, because all of it is looked at
+ * every 10 ms: in their 18 MB that would take longer than what is measured.
+ */
+static double due[GUARDS_MAX];
 static size_t guards_n, joined_n, in_flight, refused_n;
 static int epoll_fd, port;
 static bool tls;
 static SSL_CTX *context;
-static double *latencies;
-static size_t done_n, wrong_n, opened_n;
+static struct times wakes, plains;
+static size_t sent_n, wrong_n, opened_n;
 static bool measuring;
 
 static double now(void)
@@ -102,7 +112,7 @@ static void drop(struct conn *c)
 		/* Full jitter: 0 to 2^n seconds, n at most 5. */
 		unsigned int n = ++c->failures > 5 ? 5 : c->failures;
 
-		c->due = now() + random_unit() * (double)(1U << n);
+		due[c - guards] = now() + random_unit() * (double)(1U << n);
 		c->state = WAITING;
 	}
 }
@@ -114,8 +124,10 @@ static void begin(struct conn *c)
 	int on = 1;
 
 	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	if (c->kind == GUARD)
+	if (c->kind == GUARD) {
 		in_flight++;
+		due[c - guards] = HUGE_VAL;
+	}
 	c->state = CONNECTING;
 	c->used = 0;
 	c->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
@@ -255,7 +267,7 @@ static void heard(struct conn *c, const char *text)
 		in_flight--;
 		joined_n++;
 		c->failures = 0;
-		c->due = now() + 15 + random_unit() * 15;
+		due[c - guards] = now() + 15 + random_unit() * 15;
 	} else if (strncmp(text, "{\"t\":\"refused\"", 14) == 0) {
 		refused_n++;
 	}
@@ -290,20 +302,25 @@ static size_t take_frames(struct conn *c)
 	return at;
 }
 
-static void next_wake(struct conn *c)
+static void next_request(struct conn *c, bool plain)
 {
 	char text[512], t[RELAY_KEY_TEXT];
 	struct conn *g = &guards[(size_t)random() % guards_n];
-	int n = snprintf(text, sizeof(text),
-			 "POST /w/%s?wait=5 HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n",
-			 b64_encode(g->token, 32, t));
+	int n;
 
+	if (plain)
+		n = snprintf(text, sizeof(text), "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
+	else
+		n = snprintf(text, sizeof(text),
+			     "POST /w/%s?wait=5 HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n",
+			     b64_encode(g->token, 32, t));
 	c->state = BUSY;
+	c->plain = plain;
 	c->began = now();
 	put(c, text, (size_t)n);
 }
 
-/* The answer of one wake, if it is all there. */
+/* The answer to one request, if it is all there. */
 static size_t take_response(struct conn *c)
 {
 	char *end, *length;
@@ -320,7 +337,7 @@ static size_t take_response(struct conn *c)
 	if (strncmp((char *)c->in, "HTTP/1.1 200", 12) != 0)
 		wrong_n++;
 	else if (measuring)
-		latencies[done_n++ % 4000000] = now() - c->began;
+		times_keep(c->plain ? &plains : &wakes, now() - c->began);
 	c->state = READY;
 	return n;
 }
@@ -416,13 +433,14 @@ static void turn(int wait_ms)
 	for (size_t i = 0; i < guards_n; i++) {
 		struct conn *g = &guards[i];
 
-		if (g->state == WAITING && g->due <= t &&
-		    in_flight < (g->failures ? 100000 : IN_FLIGHT)) {
+		if (due[i] > t)
+			continue;
+		if (g->state == WAITING && in_flight < (g->failures ? 100000 : IN_FLIGHT)) {
 			begin(g);
-		} else if (g->state == JOINED && g->due <= t) {
+		} else if (g->state == JOINED) {
 			uint8_t ping[6] = { 0x89, 0x80 };
 
-			g->due = t + 30;
+			due[i] = t + 30;
 			put(g, ping, sizeof(ping));
 		}
 	}
@@ -446,22 +464,28 @@ static void do_join(size_t n)
 	       refused_n);
 }
 
-static int compare(const void *a, const void *b)
+/* Whoever is ready asks, as long as it is time for the next request; returns how many were asked by then. */
+static size_t ask(size_t n, size_t asked, double rate, double began)
 {
-	double x = *(const double *)a, y = *(const double *)b;
+	for (size_t i = 0; i < n; i++) {
+		bool plain = rate > 0 && asked % (WAKES_A_PLAIN + 1) == WAKES_A_PLAIN;
 
-	return (x > y) - (x < y);
-}
-
-static double at_percent(size_t n, double p)
-{
-	return n ? latencies[(size_t)((double)(n - 1) * p / 100)] * 1e6 : 0;
+		if (clients[i].state != READY)
+			continue;
+		if (rate > 0 && began + (double)asked / rate > now())
+			break;
+		next_request(&clients[i], plain);
+		sent_n += !plain;
+		asked++;
+	}
+	return asked;
 }
 
 static void do_wakes(double seconds, double rate, size_t n)
 {
-	double began, next;
-	size_t sent = 0, kept;
+	static double measured;
+	double began;
+	size_t asked = 0;
 
 	for (size_t i = 0; i < n; i++) {
 		clients[i] = (struct conn){ .fd = -1, .kind = CLIENT };
@@ -469,27 +493,21 @@ static void do_wakes(double seconds, double rate, size_t n)
 	}
 	for (began = now(); now() - began < 1;)
 		turn(5);
-	done_n = wrong_n = 0;
+	if (wakes.n == 0)
+		measured = 0;
 	measuring = true;
-	began = next = now();
+	began = now();
 	while (now() - began < seconds) {
-		for (size_t i = 0; i < n; i++) {
-			if (clients[i].state != READY || (rate > 0 && next > now()))
-				continue;
-			next += rate > 0 ? 1 / rate : 0;
-			sent++;
-			next_wake(&clients[i]);
-		}
+		asked = ask(n, asked, rate * (WAKES_A_PLAIN + 1) / WAKES_A_PLAIN, began);
 		turn(rate > 0 ? 0 : 1);
 	}
 	measuring = false;
-	kept = done_n < 4000000 ? done_n : 4000000;
-	qsort(latencies, kept, sizeof(*latencies), compare);
-	printf("{\"wakes\":%zu,\"sent\":%zu,\"wrong\":%zu,\"seconds\":%.3f,\"p50_us\":%.1f,\"p99_"
-	       "us\":%.1f,"
-	       "\"max_us\":%.1f}\n",
-	       done_n, sent, wrong_n, now() - began, at_percent(kept, 50), at_percent(kept, 99),
-	       at_percent(kept, 100));
+	measured += now() - began;
+	printf("{\"wakes\":%zu,\"sent\":%zu,\"wrong\":%zu,\"seconds\":%.3f", wakes.n, sent_n,
+	       wrong_n, measured);
+	times_print(&wakes, "");
+	times_print(&plains, "healthz_");
+	printf("}\n");
 	for (size_t i = 0; i < n; i++)
 		drop(&clients[i]);
 }
@@ -536,9 +554,13 @@ static void command(const char *line)
 	double a = 0, b = 0;
 	size_t n = 0;
 
+	if (strncmp(line, "wakes ", 6) == 0)
+		wakes.n = plains.n = sent_n = wrong_n = 0;
 	if (sscanf(line, "join %zu", &n) == 1 && guards_n + n <= GUARDS_MAX)
 		do_join(n);
-	else if (sscanf(line, "wakes %lf %lf %zu", &a, &b, &n) == 3 && n <= CLIENTS_MAX)
+	else if ((sscanf(line, "wakes %lf %lf %zu", &a, &b, &n) == 3 ||
+		  sscanf(line, "more %lf %lf %zu", &a, &b, &n) == 3) &&
+		 n <= CLIENTS_MAX)
 		do_wakes(a, b, n);
 	else if (sscanf(line, "opens %lf %zu", &a, &n) == 2 && n <= CLIENTS_MAX)
 		do_opens(a, n);
@@ -568,10 +590,9 @@ int main(int argc, char **argv)
 	SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
 	guards = calloc(GUARDS_MAX, sizeof(*guards));
 	clients = calloc(CLIENTS_MAX, sizeof(*clients));
-	latencies = calloc(4000000, sizeof(*latencies));
 	epoll_fd = epoll_create1(0);
 	srandom((unsigned int)getpid());
-	if (!guards || !clients || !latencies || epoll_fd < 0)
+	if (!guards || !clients || !times_init(&wakes) || !times_init(&plains) || epoll_fd < 0)
 		return 1;
 	while (fgets(line, sizeof(line), stdin))
 		command(line);
