@@ -213,6 +213,9 @@ static void finish(void *context)
 	uint64_t now = clock_monotonic_us();
 	struct idle_report r;
 
+	/* More was asked since. */
+	if (i->pending > 0)
+		return;
 	if (!i->asked_bus) {
 		ask_bus(i);
 		return;
@@ -307,14 +310,26 @@ static void asked_looked(void *context, const struct idle_report *r)
 	tell_all(a->i, r->now_us, &a->who, &all);
 	e = against(&all, a->who.force);
 	if (e) {
+		/* Who asks from elsewhere cannot force it. */
 		(void)snprintf(text, sizeof(text), "%s: %s: %s%s", e->firm ? "blocked" : "busy",
-			       e->check, e->text, e->firm ? "" : "; --force overrides");
+			       e->check, e->text,
+			       e->firm || a->who.pid == 0 ? "" : "; --force overrides");
 		asked_end(a, -EBUSY, text);
 		return;
 	}
 	set_alarm(a->i);
 	a->i->left_us = r->now_us;
 	sleeper_suspend(a->i->s, a->who.who, asked_suspended, a);
+}
+
+/* The next look asks every check of the user's own; so does one that is under way, and the bus again behind them. */
+static void confirm(struct sleeper_idle *i)
+{
+	if (i->looking && !i->confirming) {
+		i->asked_bus = false;
+		commands_ask(i, clock_monotonic_us(), true);
+	}
+	i->confirming = true;
 }
 
 void idle_sleep(struct sleeper *s, const struct idle_asker *who, sleeper_done *done, void *context)
@@ -330,7 +345,8 @@ void idle_sleep(struct sleeper *s, const struct idle_asker *who, sleeper_done *d
 	}
 	*a = (struct asked){ .i = i, .who = *who, .done = done, .context = context };
 	list_append(&i->asked, &a->in);
-	i->confirming = i->confirming || !who->force;
+	if (!who->force)
+		confirm(i);
 	r = idle_look(s, asked_looked, a);
 	if (r < 0)
 		asked_end(a, r, "too many ask at once");
