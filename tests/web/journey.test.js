@@ -58,7 +58,7 @@ test('invitation, join, share, open the link', { skip }, async () => {
 
 test('the machine goes to sleep: the page shows it', { skip }, async () => {
 	await lab.do('sleep');
-	await machine().getByText('asleep').waitFor({ timeout: 3000 });
+	await machine().getByText('asleep').waitFor({ timeout: 15000 });
 	await look(page, 'journey-asleep');
 });
 

@@ -170,15 +170,15 @@ test('a request that came too late is made once more, not more often', async () 
 test('what changes at home shows at once', async () => {
 	await openHome();
 	relay.setMachine(1, { state: 'waking', since: new Date().toISOString() });
-	await machine('nas').getByText('waking').waitFor({ timeout: 1000 });
+	await machine('nas').getByText('waking').waitFor({ timeout: 5000 });
 	relay.machines.push({ id: 9, name: 'attic', state: 'awake', since: null, expected_seconds: null, watts: null, slept: null, last_wake: null });
 	relay.tell('machine', relay.machines.at(-1));
-	await machine('attic').waitFor({ timeout: 1000 });
+	await machine('attic').waitFor({ timeout: 5000 });
 	assert.equal(await page.locator('.machine h3').first().innerText(), 'attic', 'by name');
 	relay.tell('machine-gone', { id: 9 });
-	await machine('attic').waitFor({ state: 'detached', timeout: 1000 });
+	await machine('attic').waitFor({ state: 'detached', timeout: 5000 });
 	relay.addEvent({ machine: 1, name: 'nas', event: 'awake', seconds: 5.5 });
-	await page.locator('.happened').getByText('awake after 5.5 s').waitFor({ timeout: 1000 });
+	await page.locator('.happened').getByText('awake after 5.5 s').waitFor({ timeout: 5000 });
 	quiet(page);
 });
 
