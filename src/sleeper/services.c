@@ -240,7 +240,8 @@ bool services_tcp_on(struct sleeper *s, uint16_t port, const char **ret_unit)
 {
 	const struct services_view *v = &s->services->view;
 	const struct rule r = { .kind = RULE_TCP, .first = port, .last = port };
-	bool any = false, on = false;
+	bool ephemeral = port >= v->ephemeral_first && port <= v->ephemeral_last;
+	bool any = false, on = false, listens = false;
 
 	scan_if_old(s);
 	*ret_unit = "";
@@ -249,11 +250,14 @@ bool services_tcp_on(struct sleeper *s, uint16_t port, const char **ret_unit)
 
 		any = any || one->on;
 		on = on || (one->on && services_covers(&one->rule, &r));
-		if (one->rule.kind == RULE_TCP && one->rule.first == port && one->unit.unit[0])
+		if (one->rule.kind != RULE_TCP || one->rule.first != port)
+			continue;
+		listens = listens || one->listens;
+		if (one->unit.unit[0])
 			*ret_unit = one->unit.unit;
 	}
-	/* Without any rule every TCP port wakes. */
-	return on || !any;
+	/* Without any rule every TCP port wakes; those that the kernel chose are of connections that began here. */
+	return on || (!any && (listens || !ephemeral));
 }
 
 /* --- life --- */

@@ -63,7 +63,7 @@ void services_free(struct sleeper *s);
 void services_rules(struct sleeper *s, struct spec *spec);
 /* Scans now. */
 const struct service *services_list(struct sleeper *s, size_t *ret_n);
-/* Whether a connection to this TCP port concerns a service that is on; its unit, or "". */
+/* Whether a connection whose end here is this TCP port concerns a service that is on; its unit, or "". */
 bool services_tcp_on(struct sleeper *s, uint16_t port, const char **ret_unit);
 /* For good, and told to the guard. Negative errno with a text for a person. */
 int services_switch(struct sleeper *s, const struct rule *rule, bool on,

@@ -1,11 +1,13 @@
-"""What keeps a machine awake, by figures of /proc that are made up: load, pressure, disks; and processes by name.
+"""What keeps a machine awake, by figures of /proc that are made up: load, pressure, disks; processes by name; connections
+where nothing is on. (Others' and the interface's rate: test_evidence.py; what logind and systemd say: tests/systemd.)"""
 
-(Connections and the interface's rate: test_evidence.py; what logind and systemd say: tests/systemd.)"""
-
+import contextlib
 import os
 import shutil
+import socket
 import subprocess
 
+from false_guard import FalseGuard
 from netns import wait_until
 from sleeper import Sleeper
 
@@ -85,3 +87,27 @@ def test_processes_by_name(lan, tmp_public):
             process.kill()
             process.wait(10)
         wait_check(sleeper, "processes", False, "none of them runs")
+
+
+def test_connections_that_began_here_are_no_traffic(lan):
+    """Nothing is on, so every TCP port wakes: but its own lease keeps it no more awake than what it fetches from others."""
+    box = lan.other
+    with contextlib.ExitStack() as stack, Sleeper(box, extra=CONFIG) as sleeper, FalseGuard(lan.guard_host.ns, sleeper.key):
+        def end(make, *where):
+            return stack.enter_context(make(*where))
+        with lan.client.ns.entered():
+            elsewhere = end(socket.create_server, (lan.client.v4, 80))
+        with box.ns.entered():
+            end(socket.create_connection, (lan.client.v4, 80), 10).sendall(b"x" * 5000)
+        sleeper.start()
+        sleeper.wait_log("stands in")
+        wait_check(sleeper, "traffic", False, "no connection to a service")
+        # A connection that others began, to a port that the kernel might have chosen.
+        with box.ns.entered():
+            listener = end(socket.create_server, (box.v4, 40000))
+        assert [answer["service"]["on"] for answer in sleeper.ask({"command": "services"})[:-1]] == [False]
+        with lan.client.ns.entered():
+            end(socket.create_connection, (box.v4, 40000), 10).sendall(b"x" * 5000)
+        wait_until(lambda: f"ago to tcp/40000, from {lan.client.v4}" in why(sleeper)["traffic"]["text"], 30, step=0.3, what="traffic")
+        listener.close()
+        elsewhere.close()
