@@ -180,6 +180,7 @@ def test_the_guard_asks_and_the_machine_decides(make_scene, tmp_path):
     scene.box.run("systemd-run", "--unit=work.service", "sleep", "60")
     refused = scene.guard.rouse("sleep", "nas", check=False)
     assert refused.returncode == 1 and "work.service is active" in refused.stderr, refused
+    assert "force" not in refused.stderr, "that is for who sits at the machine"
     assert "busy: units: work.service is active" in scene.box.journal("-u", "rouse-sleeper")
     scene.box.run("systemctl", "stop", "work.service")
     # The safe test overrides what is busy, but nobody's block inhibitor.
