@@ -51,7 +51,7 @@ class Proxy:
         return ["caddy", "run", "--adapter", "caddyfile", "--config", self.folder / "Caddyfile"]
 
     def wait(self):
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             assert self.process.poll() is None, self.logs()
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port)):
