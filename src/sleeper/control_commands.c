@@ -302,7 +302,7 @@ void control_asked(struct sleeper *s, uint32_t ask, const char *who)
 {
 	/* One at a time is enough: an older question is answered as the newer one. */
 	static struct asked asked;
-	struct idle_asker asker = { .pid = 0 };
+	struct idle_asker asker = { .away = true };
 
 	asked = (struct asked){ s, ask };
 	(void)snprintf(asker.who, sizeof(asker.who), "asked by %.50s", who);

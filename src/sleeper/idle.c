@@ -310,10 +310,9 @@ static void asked_looked(void *context, const struct idle_report *r)
 	tell_all(a->i, r->now_us, &a->who, &all);
 	e = against(&all, a->who.force);
 	if (e) {
-		/* Who asks from elsewhere cannot force it. */
 		(void)snprintf(text, sizeof(text), "%s: %s: %s%s", e->firm ? "blocked" : "busy",
 			       e->check, e->text,
-			       e->firm || a->who.pid == 0 ? "" : "; --force overrides");
+			       e->firm || a->who.away ? "" : "; --force overrides");
 		asked_end(a, -EBUSY, text);
 		return;
 	}

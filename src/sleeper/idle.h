@@ -38,6 +38,7 @@ struct idle_asker {
 	int pid; /* of the program here that asks: its person's own session and connection keep nothing awake; 0: none */
 	uint32_t uid;
 	bool force; /* also when it is needed */
+	bool away; /* it asks over the guard, and cannot force it */
 };
 
 /*
