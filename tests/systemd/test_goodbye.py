@@ -7,6 +7,7 @@ import pytest
 
 from scene import WAYS
 
+HELD = 4.5             # seconds: logind would wait five for a sleeper that does not let go
 SLEEPS = [way for way, (_, resumes) in WAYS.items() if resumes]
 NETWORKS = ("ifupdown", "networkmanager")
 
@@ -17,7 +18,7 @@ def test_each_sleep_says_goodbye_once_and_each_resume_hello(make_scene, network)
     for number, way in enumerate(SLEEPS, 1):
         seconds, goodbyes = scene.go(way)
         assert goodbyes == 1, f"{way}: {goodbyes} goodbyes"
-        assert seconds < 2.5
+        assert seconds < HELD
         attempt = scene.wake()
         assert attempt.ok, attempt.error
         assert scene.box.boots[-1].reason == "magic"
@@ -43,7 +44,7 @@ def test_slow_network(make_scene, network, way):
     scene = make_scene(network=network, delay=0.3)
     seconds, goodbyes = scene.go(way)
     assert goodbyes == 1
-    assert way == "poweroff" or seconds < 3
+    assert way == "poweroff" or seconds < HELD
     scene.guard.wait_state("nas", "asleep")
 
 
@@ -78,7 +79,7 @@ def test_a_guard_that_is_away_delays_no_sleep(make_scene):
     begin = time.monotonic()
     scene.box.spawn("systemctl", "suspend")
     gone = scene.box.wait_off(10)
-    assert gone - begin < 2.5
+    assert gone - begin < HELD
     scene.guard.start()
     scene.box.press_button()
     scene.box.wait_up()
