@@ -228,16 +228,36 @@ int discover_ask(struct discover *d)
 
 /* --- answers --- */
 
+static bool has_address(const struct discovered *d, const struct addr *a)
+{
+	for (size_t i = 0; i < d->addresses_n; i++) {
+		if (addr_equal(&d->addresses[i], a))
+			return true;
+	}
+	return false;
+}
+
 static void add_addresses(struct discovered *to, const struct dns_service *s)
 {
 	for (uint16_t i = 0; i < s->addresses_n; i++) {
-		bool there = to->addresses_n == DISCOVER_ADDRESSES;
-
-		for (size_t k = 0; k < to->addresses_n && !there; k++)
-			there = addr_equal(&to->addresses[k], &s->addresses[i]);
-		if (!there)
+		if (to->addresses_n < DISCOVER_ADDRESSES && !has_address(to, &s->addresses[i]))
 			to->addresses[to->addresses_n++] = s->addresses[i];
 	}
+}
+
+/*
+ * The guard that was found as i-th, which answers again: by the other family, or the second question. One that it has no room
+ * for is another: who answers first in a guard's name must not hide it.
+ */
+static bool is_found(const struct discover *d, size_t i, int ifindex, const struct dns_service *s)
+{
+	const struct discovered *f = &d->found[i];
+	size_t n = f->addresses_n;
+
+	for (uint16_t k = 0; k < s->addresses_n; k++)
+		n += !has_address(f, &s->addresses[k]);
+	return f->ifindex == ifindex && f->port == s->port && strcmp(f->name, s->instance) == 0 &&
+	       strcmp(d->hosts[i], s->host) == 0 && n <= DISCOVER_ADDRESSES;
 }
 
 /* Whoever makes guards up shall not leave those that answer after it without a place. */
@@ -256,9 +276,7 @@ static void keep(struct discover *d, int ifindex, const struct addr *source,
 	struct discovered *to;
 	size_t i = 0;
 
-	while (i < d->found_n &&
-	       (d->found[i].ifindex != ifindex || strcmp(d->found[i].name, s->instance) != 0 ||
-		strcmp(d->hosts[i], s->host) != 0))
+	while (i < d->found_n && !is_found(d, i, ifindex, s))
 		i++;
 	if (i == d->found_n && !has_room(d, source))
 		return;
@@ -269,8 +287,8 @@ static void keep(struct discover *d, int ifindex, const struct addr *source,
 		memcpy(d->hosts[i], s->host, sizeof(d->hosts[i]));
 		to->ifindex = ifindex;
 		d->sources[i] = *source;
+		to->port = s->port;
 	}
-	to->port = s->port;
 	add_addresses(to, s);
 }
 

@@ -32,16 +32,25 @@ static int speaker(const char *address)
 	return fd;
 }
 
-static void say(int fd, const char *name)
+/* An answer with n addresses from that one on. */
+static void answer(int fd, const char *name, uint16_t port, const char *address, uint8_t n)
 {
-	struct dns_service s = { .port = 13717, .addresses_n = 1, .host = "rouse-beeffacec0de" };
+	struct dns_service s = { .port = port, .addresses_n = n, .host = "rouse-beeffacec0de" };
 	uint8_t bytes[DNS_ANSWER_MAX];
 	struct writer w = writer_over(bytes, sizeof(bytes));
 
 	snprintf(s.instance, sizeof(s.instance), "%s", name);
-	assert_int_equal(addr_parse("192.0.2.20", &s.addresses[0]), 0);
+	for (uint8_t i = 0; i < n; i++) {
+		assert_int_equal(addr_parse(address, &s.addresses[i]), 0);
+		s.addresses[i].b[3] = (uint8_t)(s.addresses[i].b[3] + i);
+	}
 	dns_answer_encode(&w, &s, false);
 	assert_int_equal(send(fd, bytes, w.used, 0), w.used);
+}
+
+static void say(int fd, const char *name)
+{
+	answer(fd, name, 13717, "192.0.2.20", 1);
 }
 
 static bool has(const struct discovered *found, size_t n, const char *name)
@@ -51,6 +60,67 @@ static bool has(const struct discovered *found, size_t n, const char *name)
 			return true;
 	}
 	return false;
+}
+
+/* With the guard's address, and the one of whoever makes guards up. */
+static void make_link(void)
+{
+	lab_run("ip link add d0 type veth peer name d1 && ip addr add 192.0.2.66/24 dev d0 && "
+		"ip addr add 192.0.2.20/24 dev d0 && ip link set d1 up && ip link set d0 up");
+}
+
+static bool is_at(const struct discovered *d, uint16_t port, const char *address)
+{
+	struct addr a;
+
+	assert_int_equal(addr_parse(address, &a), 0);
+	for (size_t i = 0; i < d->addresses_n; i++) {
+		if (d->port == port && addr_equal(&d->addresses[i], &a))
+			return true;
+	}
+	return false;
+}
+
+/* Waits for the guard; how often it is there. */
+static size_t find(struct discover *d, uint16_t port, const char *address)
+{
+	struct discovered found[DISCOVER_GUARDS];
+	size_t there = 0;
+
+	for (int k = 0; k < 100 && there == 0; k++) {
+		struct pollfd p = { .fd = discover_fd(d), .events = POLLIN };
+		size_t n;
+
+		(void)poll(&p, 1, 100);
+		n = discover_hear(d, found, DISCOVER_GUARDS);
+		for (size_t i = 0; i < n; i++)
+			there += is_at(&found[i], port, address);
+	}
+	return there;
+}
+
+static void who_has_the_guards_name_does_not_hide_it(void **state)
+{
+	struct discover *d;
+	int fool, guard;
+
+	(void)state;
+	LAB_NEEDS_NAMESPACE();
+	make_link();
+	assert_int_equal(discover_open("d0", &d), 0);
+	fool = speaker("192.0.2.66");
+	guard = speaker("192.0.2.20");
+	answer(fool, "box", 13717, "192.0.2.100", DNS_ADDRESSES);
+	answer(guard, "box", 13717, "192.0.2.20", 2);
+	answer(fool, "box", 9, "192.0.2.20", 1);
+	/* Its second address by the other family. */
+	answer(guard, "box", 13717, "192.0.2.21", 2);
+	assert_int_equal(find(d, 9, "192.0.2.20"), 1);
+	assert_int_equal(find(d, 13717, "192.0.2.20"), 1);
+	assert_int_equal(find(d, 13717, "192.0.2.22"), 1);
+	discover_close(d);
+	close(fool);
+	close(guard);
 }
 
 static void who_makes_guards_up_leaves_room(void **state)
@@ -63,8 +133,7 @@ static void who_makes_guards_up_leaves_room(void **state)
 
 	(void)state;
 	LAB_NEEDS_NAMESPACE();
-	lab_run("ip link add d0 type veth peer name d1 && ip addr add 192.0.2.66/24 dev d0 && "
-		"ip addr add 192.0.2.20/24 dev d0 && ip link set d1 up && ip link set d0 up");
+	make_link();
 	assert_int_equal(discover_open("d0", &d), 0);
 	fool = speaker("192.0.2.66");
 	guard = speaker("192.0.2.20");
@@ -89,7 +158,10 @@ static void who_makes_guards_up_leaves_room(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(who_makes_guards_up_leaves_room) };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(who_makes_guards_up_leaves_room),
+		cmocka_unit_test(who_has_the_guards_name_does_not_hide_it),
+	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
