@@ -49,7 +49,8 @@ int store_forget(struct store *s, uint32_t id) __attribute__((warn_unused_result
 void store_put_past(struct store *s, uint32_t id, const struct machine_past *past);
 /*
  * A grant holds from now on, or no more; a relay is joined (origin empty: left). 0 or the error of the write: then nothing
- * changed. -ENOSPC: there are GRANTS_MAX already; -ENOENT: there is no such grant.
+ * changed; but revoked is revoked, and only a start before there is room for it brings the grant back. -ENOSPC: there are
+ * GRANTS_MAX already; -ENOENT: there is no such grant.
  */
 int store_put_grant(struct store *s, const struct grant *g) __attribute__((warn_unused_result));
 int store_revoke(struct store *s, const char *id) __attribute__((warn_unused_result));
@@ -58,8 +59,8 @@ int store_put_relay(struct store *s, const struct relay_joined *joined)
 /* The i-th, in the order of their making; NULL: there are no more. */
 const struct grant *store_grant(const struct store *s, size_t i);
 /*
- * A machine was paired, in place of what had its MAC; or is no more. 0 or the error of the write: then nothing changed.
- * -ENOSPC: there are PAIRINGS_MAX already; -ENOENT: there is no such pairing.
+ * A machine was paired, in place of what had its MAC; or is no more, as with grants. 0 or the error of the write: then nothing
+ * changed. -ENOSPC: there are PAIRINGS_MAX already; -ENOENT: there is no such pairing.
  */
 int store_pair(struct store *s, const struct pairing *p) __attribute__((warn_unused_result));
 int store_unpair(struct store *s, const char *id) __attribute__((warn_unused_result));
