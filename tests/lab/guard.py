@@ -62,25 +62,21 @@ def host_state(ns):
 
 
 def wait_settled(ns):
-    """Until every IPv6 address of the namespace has done DAD and has its route, which the kernel sees to a little later."""
+    """Until the kernel has finished with a host's IPv6 addresses: the link-local one comes with the carrier, each is tentative at
+    first, and has its route a little later."""
     def settled():
-        addresses = json.loads(ns.run("ip", "-j", "-6", "addr").stdout or "[]")
-        routes = ns.run("ip", "-6", "route", "show", "table", "local").stdout.split()
-        return all(not a.get("tentative") and a["local"] in routes for link in addresses for a in link["addr_info"])
-    with contextlib.suppress(TimeoutError):         # on a link that is down they never are
-        netns.wait_until(settled, 3, what="IPv6 addresses")
+        links = json.loads(ns.run("ip", "-j", "-6", "addr", "show", "up", check=False).stdout or "[]")
+        addresses = [address for link in links for address in link.get("addr_info", [])]
+        routes = ns.run("ip", "-6", "route", "show", "table", "local", check=False).stdout.split()
+        return any(a["scope"] == "link" for a in addresses) and all(not a.get("tentative") and a["local"] in routes for a in addresses)
+    with contextlib.suppress(TimeoutError):         # a host without IPv6
+        netns.wait_until(settled, 3)
 
 
 def neighbours(ns):
     """[(address, mac or None, states)] of the kernel's table."""
     out = subprocess.run(["ip", "-j", "-n", ns.name, "neigh"], capture_output=True, text=True, check=True).stdout
     return [(item["dst"], item.get("lladdr"), item.get("state", [])) for item in json.loads(out or "[]")]
-
-
-def settled(ns):
-    """The kernel has finished with the addresses of a host: link-local ones come with the carrier, and all are tentative at first."""
-    text = ns.run("ip", "-6", "addr", "show", "up", check=False).stdout
-    return "tentative" not in text and "fe80" in text
 
 
 def process_stat(pid):
@@ -122,8 +118,6 @@ class Guard:
         self.process = None
         self.clean_exit = True
         wait_settled(self.ns)
-        with contextlib.suppress(TimeoutError):         # a host without IPv6
-            netns.wait_until(lambda: settled(self.ns), 3)
         self.before = host_state(self.ns)
         if configure:
             self.write_config()
