@@ -65,10 +65,11 @@ def wait_settled(ns):
     """Until the kernel has finished with a host's IPv6 addresses: the link-local one comes with the carrier, each is tentative at
     first, and has its route a little later."""
     def settled():
-        links = json.loads(ns.run("ip", "-j", "-6", "addr", "show", "up", check=False).stdout or "[]")
-        addresses = [address for link in links for address in link.get("addr_info", [])]
+        links = json.loads(ns.run("ip", "-j", "addr", "show", "up", check=False).stdout or "[]")
+        addresses = [[a for a in link.get("addr_info", []) if a["family"] == "inet6"] for link in links if link["ifname"] != "lo"]
         routes = ns.run("ip", "-6", "route", "show", "table", "local", check=False).stdout.split()
-        return any(a["scope"] == "link" for a in addresses) and all(not a.get("tentative") and a["local"] in routes for a in addresses)
+        return (all(any(a["scope"] == "link" for a in of_link) for of_link in addresses) and
+                all(not a.get("tentative") and a["local"] in routes for of_link in addresses for a in of_link))
     with contextlib.suppress(TimeoutError):         # a host without IPv6
         netns.wait_until(settled, 3)
 
