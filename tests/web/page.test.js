@@ -222,6 +222,8 @@ test('a relay that goes away: said, tried again, back', async () => {
 	await wake('nas').click();
 	await machine('nas').getByText('The relay cannot be reached').waitFor();
 	relay.machines[0].state = 'awake';
+	// Its own next try must not come in between.
+	await page.getByText(/Trying again in ([4-9]|\d\d) s/).waitFor({ timeout: 60000 });
 	await relay.start();
 	await page.getByRole('button', { name: 'Try now' }).click();
 	await page.getByText('Guard online').waitFor();
