@@ -36,15 +36,24 @@ static const bool comes_again[IPC_KINDS] = {
 	[IPC_PROBE_PORT] = true, [IPC_PROBE_ECHO] = true, [IPC_REFRESH] = true,
 };
 
-/* The queue's packets are as many as a NIC's would be; more are lost, as they would be there. */
+/* The queue's packets are as many as a NIC's would be; more are lost, as they would be there. So are answers, which whoever
+ * asked can ask for again. */
 #define PACKETS_WAITING (1U << 20)
+
+/* How much may wait before a message of this kind is left out. */
+static size_t patience(uint32_t kind)
+{
+	if (kind == IPC_SEND || kind == IPC_SEALED_ANSWER || kind == IPC_PLAIN_ANSWER)
+		return PACKETS_WAITING;
+	return comes_again[kind] ? 0 : SIZE_MAX;
+}
 
 static void tell(struct engine *e, const struct ipc_message *m, const uint8_t *packet, size_t n)
 {
 	size_t waiting = channel_waiting(e->monitor);
 	int r;
 
-	if (waiting > (m->kind == IPC_SEND ? PACKETS_WAITING : comes_again[m->kind] ? 0 : SIZE_MAX))
+	if (waiting > patience(m->kind))
 		return;
 	r = channel_send_parts(e->monitor, m, ipc_length(m), packet, n);
 

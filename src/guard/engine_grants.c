@@ -32,6 +32,12 @@ void relayed_send(struct relayed *r, struct ipc_message *m)
 	(void)channel_send(r->uplink, m, ipc_length(m), NULL, 0);
 }
 
+void relayed_answer(struct relayed *r, struct ipc_message *m)
+{
+	m->request = r->session;
+	engine_tell_monitor(r->engine, m);
+}
+
 static struct holder *find(const struct relayed *r, const char *id)
 {
 	for (size_t i = 0; i < r->holders_n; i++) {

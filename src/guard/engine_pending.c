@@ -117,7 +117,7 @@ static void say(struct relayed *r, struct pending *p, struct json_writer *w, con
 		strncpy(a->outcome, outcome ? outcome : "", sizeof(a->outcome) - 1);
 		memcpy(a->body, w->out.start, w->out.used + 1);
 	}
-	relayed_send(r, m);
+	relayed_answer(r, m);
 }
 
 /* A token's holder is told that it was accepted, and the result; nothing between. */
@@ -516,7 +516,7 @@ void pending_again(struct relayed *r)
 		struct pending *p = container_of(it, struct pending, in);
 
 		if (p->last)
-			relayed_send(r, p->last);
+			relayed_answer(r, p->last);
 	}
 }
 

@@ -80,6 +80,11 @@ struct relayed {
 
 /* engine_grants.c */
 void relayed_send(struct relayed *r, struct ipc_message *m);
+/*
+ * An answer to a request that was carried out goes by way of the monitor, behind the events of it: what somebody heard to be
+ * accepted is on record, whoever is killed.
+ */
+void relayed_answer(struct relayed *r, struct ipc_message *m);
 
 /* engine_pending.c */
 /* One to be carried out, or, when there are too many, `over`, which can only be refused. */

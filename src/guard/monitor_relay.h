@@ -52,6 +52,8 @@ void relay_side_tell_engine(struct monitor *m);
 void relay_side_machine(struct monitor *m, uint32_t id);
 void relay_side_machine_gone(struct monitor *m, uint32_t id);
 void relay_side_event(struct monitor *m, const struct event *e);
+/* An answer of the engine's is passed on as it is, behind the events of before it. One that the uplink is too slow for is lost. */
+void relay_side_answered(struct monitor *m, const struct ipc_message *q);
 
 /* What control asks: JOIN, LEAVE, SHARE, REVOKE, GRANTS, UPLINK_PLEASE; false: it is none of these. */
 bool relay_side_asked(struct monitor *m, const struct ipc_message *q);

@@ -128,6 +128,10 @@ void monitor_engine_said(struct monitor *m, const struct ipc_message *q)
 	case IPC_PAIR:
 		pairings_pair(m, q);
 		break;
+	case IPC_SEALED_ANSWER:
+	case IPC_PLAIN_ANSWER:
+		relay_side_answered(m, q);
+		return;
 	case IPC_PAIRING_OPEN:
 		discovery_pairing(m, q->id);
 		return;

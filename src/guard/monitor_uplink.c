@@ -68,6 +68,12 @@ void uplink_tell(struct relay_side *s, const struct ipc_message *q)
 	}
 }
 
+void relay_side_answered(struct monitor *m, const struct ipc_message *q)
+{
+	if (m->relay.channel)
+		(void)channel_send(m->relay.channel, q, ipc_length(q), NULL, 0);
+}
+
 static void said(void *context, struct channel_message *c)
 {
 	struct relay_side *s = context;

@@ -113,6 +113,7 @@ enum ipc_kind {
 	/* engine -> uplink */
 	IPC_SIGNED, /* join_signed */
 	IPC_CHALLENGE, /* challenge */
+	/* engine -> monitor -> uplink, behind the events of what is answered; a refusal of what is not authentic goes there at once */
 	IPC_SEALED_ANSWER, /* sealed_answer */
 	IPC_PLAIN_ANSWER, /* plain_answer */
 	IPC_KINDS

@@ -66,6 +66,10 @@ static void monitor_said(void *context, struct channel_message *c)
 	case IPC_HAPPENED:
 		u->more = true;
 		break;
+	case IPC_SEALED_ANSWER:
+	case IPC_PLAIN_ANSWER:
+		session_answer(u, m);
+		return;
 	case IPC_RELAY_LEAVE:
 		session_leave(u);
 		return;
@@ -85,8 +89,7 @@ static void engine_said(void *context, struct channel_message *c)
 	const struct ipc_message *m = c->bytes;
 
 	if (!ipc_check(m, c->length) ||
-	    (m->kind != IPC_SIGNED && m->kind != IPC_CHALLENGE && m->kind != IPC_SEALED_ANSWER &&
-	     m->kind != IPC_PLAIN_ANSWER)) {
+	    (m->kind != IPC_SIGNED && m->kind != IPC_CHALLENGE && m->kind != IPC_PLAIN_ANSWER)) {
 		log_error("uplink: a malformed message from the engine");
 		exit(EXIT_FAILURE);
 	}
