@@ -5,6 +5,7 @@
 #include "cli/cli.h"
 #include "cli/connection.h"
 #include "cli/human.h"
+#include "cli/json_list.h"
 
 #include "proto/time_text.h"
 
@@ -19,6 +20,7 @@ struct asking {
 	const struct command *request;
 	bool as_json;
 	struct table table; /* LIST */
+	struct json_list list; /* likewise */
 	bool shown;
 };
 
@@ -187,11 +189,7 @@ static void take_pairing(void *context, const struct json *answer)
 	if (!p)
 		return;
 	if (a->as_json) {
-		char *text = json_print(p);
-
-		fprintf(a->cli->out, "%s%s", a->shown ? "," : "{\"pairings\":[",
-			text ? text : "null");
-		free(text);
+		json_list_add(&a->list, p);
 	} else {
 		if (since && time_text_parse(since, &then) == 0)
 			human_ago(a->cli->now_ms, then, when);
@@ -211,10 +209,8 @@ static enum cli_exit list(struct asking *a)
 	for (size_t i = 0; i < 3; i++)
 		table_add(&a->table, head[i], NULL);
 	status = connection_ask(a->cli, a->request, false, take_pairing, a);
-	if (a->as_json && status == CLI_DONE)
-		fputs(a->shown ? "]}\n" : "{\"pairings\":[]}\n", a->cli->out);
-	else if (a->as_json && a->shown)
-		fputc('\n', a->cli->out);
+	if (a->as_json)
+		json_list_end(&a->list, status == CLI_DONE);
 	else if (a->shown)
 		table_print(&a->table, a->cli->out, a->cli->colour);
 	else if (status == CLI_DONE)
@@ -231,7 +227,9 @@ enum cli_exit cli_pair(struct cli *c, int argc, char **argv)
 		{ NULL, 0, NULL, 0 },
 	};
 	struct command request = { .kind = COMMAND_PAIR };
-	struct asking a = { .cli = c, .request = &request };
+	struct asking a = { .cli = c,
+			    .request = &request,
+			    .list = { .to = c->out, .name = "pairings" } };
 	int o;
 
 	while ((o = getopt_long(argc, argv, "", options, NULL)) != -1) {
